@@ -1,0 +1,45 @@
+# Two commands: `make book` and `make test`. Everything generated lies under _build/ and .venv/.
+PROFILE ?= mini
+DATASET ?= miniature
+SEEDS ?=
+DEVICE ?= auto
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help book test lab clean lock
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@echo; echo "Options of book and lab: PROFILE=smoke|mini|paper DATASET=miniature|advance|FOLDER SEEDS=3 DEVICE=cpu|cuda"
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	PATH="$$PATH:$(BIN)" VIRTUAL_ENV=.venv uv pip install --quiet --require-hashes -r requirements.txt
+	PATH="$$PATH:$(BIN)" VIRTUAL_ENV=.venv uv pip install --quiet --no-deps --editable .
+	@touch $@
+
+book: $(READY)  ## train what is missing and build the book
+	@mkdir -p _build
+	@$(BIN)/snakemake --snakefile Snakefile --directory _build --quiet rules progress host --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATASET)" seeds=$(SEEDS) device=$(DEVICE)
+	@$(BIN)/python -m advance_lib.graph $(PROFILE) "$(DATASET)"
+
+test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the book
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/pytest tests
+	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
+	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax book
+
+lab: $(READY)  ## open the chapters in JupyterLab
+	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATASET)" $(BIN)/jupyter lab book
+
+clean:  ## delete everything generated, but not the environment
+	rm -rf _build .pytest_cache .ruff_cache .snakemake
+
+lock: $(READY)  ## renew requirements.txt from pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements.txt

@@ -1,0 +1,110 @@
+# The graph from data to book. It only schedules: the library's cache decides what is done already, so a
+# stamp here means "asked for, and found or made". What triggers a step again is the code behind it (without
+# comments and docstrings) and its parameters, not the dates of files.
+import os
+import sys
+
+sys.path.insert(0, workflow.basedir)
+from advance_lib.cache import build_folder, code_digest, file_digest
+from advance_lib.graph import chapters, dataset_state, requested, shares
+
+asked = requested(config)
+WORK = build_folder() / "books" / asked.slug
+STAMPS = WORK / "stamps"
+CORES = workflow.cores or 1
+SHARES = int(config.get("shares", 0)) or shares(CORES)
+CHAPTERS = chapters()
+
+os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+ADVANCE = f"{sys.executable} -m advance_lib.cli"
+WHERE = f"--profile {asked.profile}"
+DATA = f"{WHERE} --dataset {asked.dataset:q}"
+RUNS = f"{DATA} --seeds {asked.seeds} --device {asked.device}"
+
+
+rule book:
+    input:
+        [WORK / "executed" / f"{name}.ipynb" for name in [*CHAPTERS, "status"]],
+        texts=[path for path in asked.texts],
+    output:
+        WORK / "html" / "index.html",
+    params:
+        code=code_digest("advance_lib.book"),
+        texts=[file_digest(path) for path in asked.texts],
+    shell:
+        "{ADVANCE} pages {RUNS}"
+
+
+rule features:
+    output:
+        touch(STAMPS / "features"),
+    params:
+        code=code_digest("advance_lib.datasets"),
+        data=dataset_state(asked.dataset),
+    threads: CORES
+    shell:
+        "{ADVANCE} features {DATA}"
+
+
+rule pretraining_sets:
+    output:
+        touch(STAMPS / "pretraining-sets"),
+    params:
+        code=code_digest("advance_lib.miniature.world"),
+    threads: CORES
+    shell:
+        "{ADVANCE} pretrain sets {WHERE}"
+
+
+rule pretraining:
+    input:
+        STAMPS / "pretraining-sets",
+    output:
+        touch(STAMPS / "pretrained-{sense}"),
+    params:
+        code=code_digest("advance_lib.pretraining"),
+    shell:
+        "{ADVANCE} pretrain {wildcards.sense} {WHERE} --device {asked.device}"
+
+
+rule runs:
+    input:
+        STAMPS / "features",
+        STAMPS / "pretrained-visual",
+        STAMPS / "pretrained-audio",
+    output:
+        touch(STAMPS / f"runs-{{share}}-of-{SHARES}"),
+    params:
+        code=code_digest("advance_lib.runs"),
+        seeds=asked.seeds,
+    shell:
+        "{ADVANCE} train {RUNS} --jobs 1 --share {wildcards.share}/{SHARES}"
+
+
+rule chapter:
+    input:
+        expand(STAMPS / f"runs-{{share}}-of-{SHARES}", share=range(1, SHARES + 1)),
+        notebook=os.path.join(workflow.basedir, "book", "{name}.ipynb"),
+    output:
+        WORK / "executed" / "{name}.ipynb",
+    params:
+        code=code_digest("advance_lib.figures") + code_digest("advance_lib.settings") + code_digest("advance_lib.results"),
+        runs=RUNS,
+    wildcard_constraints:
+        name="(?!status).*",
+    shell:
+        "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"
+
+
+# The status page reports on the other chapters, so it comes last.
+rule status:
+    input:
+        [WORK / "executed" / f"{name}.ipynb" for name in CHAPTERS],
+        notebook=os.path.join(workflow.basedir, "book", "status.ipynb"),
+    output:
+        WORK / "executed" / "status.ipynb",
+    params:
+        code=code_digest("advance_lib.status"),
+        runs=RUNS,
+    shell:
+        "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"

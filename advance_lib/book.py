@@ -1,0 +1,115 @@
+"""From source chapters to a book: parameters checked, chapters executed, pages built.
+
+The graph (``Snakefile``) calls these two steps; nothing here trains anything that `runs` would not.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from advance_lib.cache import UserError, build_folder, remove, written_whole
+from advance_lib.graph import CHECKOUT, slug
+from advance_lib.settings import Settings
+
+
+def check_parameters(chapter: Path, parameters: dict) -> None:
+    """Refuse parameters that a chapter does not know.
+
+    Raises:
+        UserError: names the unknown parameter and those that the chapter has.
+    """
+    import papermill
+
+    known = papermill.inspect_notebook(str(chapter))
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise UserError(f"{chapter}: no parameter '{unknown[0]}'; it knows {', '.join(sorted(known))}")
+
+
+def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
+    """Execute a chapter with papermill into a copy, which appears only when every cell succeeded.
+
+    Args:
+        chapter: source notebook.
+        executed: the copy with outputs.
+        parameters: values for its parameters cell.
+
+    Raises:
+        UserError: a parameter is unknown, or a cell failed; the message names the cell and its error.
+    """
+    import papermill
+
+    check_parameters(chapter, parameters)
+    os.environ["ADVANCE_QUIET"] = "1"  # progress bars do not belong on a page
+    try:
+        with written_whole(executed) as partial:
+            papermill.execute_notebook(
+                str(chapter), str(partial), parameters, progress_bar=False, cwd=str(chapter.parent), log_output=False
+            )
+    except papermill.PapermillExecutionError as error:
+        first = (error.source or "").strip().splitlines()
+        raise UserError(
+            f"{chapter}: cell {error.exec_count} failed ({error.ename}: {error.evalue}); "
+            f"it begins with: {first[0] if first else ''}"
+        ) from None
+
+
+def _stage(executed: Path, source: Path) -> None:
+    """Lay out what Sphinx shall see: configuration, texts, and executed chapters instead of source ones."""
+    remove([source])
+    shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build"))
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(CHECKOUT / name, source / name)
+    for path in sorted(executed.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            tags = cell.metadata.setdefault("tags", [])
+            if "parameters" in tags:  # the injected values are shown instead
+                tags.append("remove-cell")
+        nbformat.write(notebook, source / "book" / path.name)
+
+
+def _copy_linked_files(pages: Path) -> None:
+    """Copy the players, pictures and tables that the pages link to, and no others, into the site."""
+    folder = build_folder() / "site"
+    names = {
+        name
+        for page in (pages / "book").glob("*.html")
+        for name in re.findall(r"/site/([0-9a-f]{12}-[^\"&]+)", page.read_text(encoding="utf-8"))
+    }
+    relative = Path(os.path.relpath(folder, CHECKOUT / "book"))
+    target = (pages / "book" / relative).resolve()
+    if pages.resolve() not in target.parents:
+        raise UserError(f"{folder}: the build folder must lie inside the checkout for the pages to find their files")
+    target.mkdir(parents=True, exist_ok=True)
+    for name in sorted(names):
+        shutil.copy(folder / name, target / name)
+
+
+def build_pages(settings: Settings) -> Path:
+    """Build the pages from executed chapters with jupyter-book; every warning is an error.
+
+    Returns:
+        The first page.
+
+    Raises:
+        UserError: jupyter-book found something wrong; its output has been shown.
+    """
+    work = build_folder() / "books" / slug(settings.profile, settings.dataset)
+    source, final = work / "src", work / "html"
+    _stage(work / "executed", source)
+    # Without --all, a build after a failed one would pass: cached pages repeat no warnings.
+    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(work)]
+    done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all", "-q"], check=False)
+    if done.returncode:
+        raise UserError("jupyter-book refused the pages; its messages are above")
+    pages = work / "_build" / "html"
+    _copy_linked_files(pages)
+    remove([final])
+    os.replace(pages, final)
+    return final / "index.html"

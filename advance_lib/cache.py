@@ -1,0 +1,163 @@
+"""What was computed once is kept: keys, code fingerprints, locks and atomic writes.
+
+Everything generated lies under one build folder. An entry is a folder named after the hash of all
+that determines its content: configuration, data and code. It appears under its final name only when
+it is whole, so a reader never meets half an entry.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock
+
+PACKAGE = Path(__file__).parent
+
+
+class UserError(Exception):
+    """A problem that the user can mend; its message names the culprit and the remedy."""
+
+
+def build_folder() -> Path:
+    """Return the folder of everything generated: ``$ADVANCE_BUILD``, else ``_build`` beside the package.
+
+    An installed package without a checkout around it uses ``_build`` in the working directory.
+    """
+    if "ADVANCE_BUILD" in os.environ:
+        return Path(os.environ["ADVANCE_BUILD"]).resolve()
+    checkout = PACKAGE.parent
+    return (checkout if (checkout / "pyproject.toml").exists() else Path.cwd()) / "_build"
+
+
+def cores() -> int:
+    """Return how many processes may run at once: the cores this process is allowed to use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def digest(*parts: object) -> str:
+    """Return a 16-digit hexadecimal key of JSON-serialisable parts (dictionaries in any order)."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return tree
+
+
+def syntax_digest(source: str) -> str:
+    """Return a key of a program text that ignores comments, docstrings and layout."""
+    return digest(ast.dump(_without_docstrings(ast.parse(source))))
+
+
+def _module_file(module: str) -> Path:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imported_modules(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                yield inner if _module_file(inner).exists() else node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.split(".")[0] == PACKAGE.name)
+
+
+# Plumbing that cannot change a result: editing it must not retrain anything.
+NEUTRAL_MODULES = frozenset({"advance_lib", "advance_lib.cache", "advance_lib.progress"})
+
+
+@cache
+def code_digest(module: str) -> str:
+    """Return a key of the code behind a module: its syntax tree and those of all it imports from here.
+
+    Comments and docstrings do not count, so an edited comment does not retrain and an edited loss does.
+
+    Args:
+        module: dotted name, such as ``"advance_lib.training"``.
+    """
+    waiting, seen = [module], {}
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name in NEUTRAL_MODULES:
+            continue
+        source = _module_file(name).read_text(encoding="utf-8")
+        seen[name] = syntax_digest(source)
+        waiting.extend(_imported_modules(source))
+    return digest(seen)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary name to write to, and move it onto ``path`` if nothing went wrong.
+
+    Two processes may write the same file at once; the last one wins and neither leaves a half.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON whole or not at all."""
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def entry(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder of a cache entry, made first where it is missing.
+
+    ``make`` fills a folder with the suffix ``.partial``, which outlives an interruption, so a ``make``
+    that looks at what is already there resumes. A lock keeps two processes from doing the same work.
+
+    Args:
+        kind: sub-folder of the build folder, such as ``"features"``.
+        key: hash of all that determines the content.
+        make: fills the folder that it is given.
+    """
+    final = build_folder() / kind / key
+    if final.exists():
+        return final
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(final.with_suffix(".lock")):
+        if not final.exists():
+            partial = final.with_suffix(".partial")
+            partial.mkdir(exist_ok=True)
+            make(partial)
+            os.replace(partial, final)
+    return final
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Delete files or folders that may not be there."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

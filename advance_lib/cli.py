@@ -1,0 +1,228 @@
+"""The command ``advance``: the library's steps, from data to tables, one sub-command each."""
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from advance_lib import __version__
+from advance_lib.cache import UserError
+
+
+def _settings(arguments: argparse.Namespace):
+    from advance_lib.settings import Settings
+
+    return Settings(arguments.profile, arguments.dataset, arguments.seeds, arguments.device)
+
+
+def render(arguments: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from advance_lib.datasets import world_of
+    from advance_lib.miniature.world import render_world
+    from advance_lib.profiles import get_profile
+
+    changes = {name: getattr(arguments, name) for name in ("pairs", "side", "seed")}
+    world = replace(world_of(get_profile(arguments.profile)), **{k: v for k, v in changes.items() if v is not None})
+    print(render_world(world))
+    if arguments.exam:
+        print(render_world(replace(world, exam=True)))
+
+
+def check(arguments: argparse.Namespace) -> None:
+    from advance_lib.catalogue import siblings_per_location
+    from advance_lib.datasets import open_dataset
+    from advance_lib.profiles import get_profile
+
+    dataset = open_dataset(arguments.dataset, get_profile(arguments.profile), skip_broken=arguments.skip_broken)
+    print(siblings_per_location(dataset.catalogue).round(2).to_string())
+    print(f"{len(dataset.catalogue)} pairs at {dataset.catalogue['location'].nunique()} locations, nothing wrong")
+
+
+def features(arguments: argparse.Namespace) -> None:
+    from advance_lib.datasets import inputs_of
+    from advance_lib.profiles import get_profile
+
+    profile = get_profile(arguments.profile)
+    dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
+    print(f"{dataset.title}: photographs {inputs.images.shape}, log-mel spectrograms {inputs.log_mels.shape}")
+
+
+def pretrain(arguments: argparse.Namespace) -> None:
+    from advance_lib.profiles import get_profile
+    from advance_lib.runs import pretrained_audio, pretrained_visual, render_pretraining_sets
+
+    profile = get_profile(arguments.profile)
+    if arguments.what == "sets":
+        render_pretraining_sets(profile)
+        return
+    network = {"visual": pretrained_visual, "audio": pretrained_audio}[arguments.what](profile, arguments.device)
+    print(f"{arguments.what}: {len(network.classes)} classes, {network.score:.1f} % on the held-out tenth")
+
+
+def train(arguments: argparse.Namespace) -> None:
+    from advance_lib.experiments import cells_of
+    from advance_lib.runs import Request, finished
+
+    settings = _settings(arguments)
+    cells = arguments.cell or cells_of(arguments.table)
+    requests = [
+        Request(cell, seed, arguments.dataset, arguments.profile, skip_broken=arguments.skip_broken)
+        for seed in settings.seed_list
+        for cell in cells
+    ]
+    share, shares = (int(part) for part in arguments.share.split("/"))
+    for run in finished(requests[share - 1 :: shares], arguments.device, arguments.jobs):
+        scores = run.metrics["scores"]
+        found = ", ".join(f"{split} F {values['fscore']:.2f}" for split, values in scores.items())
+        print(f"{run.request.cell} seed {run.request.seed}: {found}  ({run.folder})")
+
+
+def table(arguments: argparse.Namespace) -> None:
+    from advance_lib.experiments import cells_of
+    from advance_lib.results import paper_table
+    from advance_lib.runs import Request, finished
+
+    settings = _settings(arguments)
+    requests = [
+        Request(cell, seed, arguments.dataset, arguments.profile, skip_broken=arguments.skip_broken)
+        for cell in cells_of(arguments.number)
+        for seed in settings.seed_list
+    ]
+    runs = finished(requests, arguments.device)
+    found = paper_table(arguments.number, runs, settings.open().title)
+    print(found.to_csv() if arguments.csv else found.to_string())
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    from advance_lib.runs import Request, finished, recognise
+
+    checkpoint = arguments.checkpoint
+    if checkpoint is None:
+        seed = _settings(arguments).seed_list[0]
+        request = Request("image+sound/Ls", seed, arguments.dataset, arguments.profile)
+        checkpoint = finished([request], arguments.device)[0].folder / "model.safetensors"
+    for path in (arguments.image, arguments.sound, checkpoint):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file")
+    for scene, probability in recognise(checkpoint, arguments.image, arguments.sound).items():
+        print(f"{scene:20s} {probability:6.1%} {'█' * round(40 * probability)}")
+
+
+def chapter(arguments: argparse.Namespace) -> None:
+    from advance_lib.book import execute_chapter
+
+    settings = _settings(arguments)
+    parameters = {
+        "profile": settings.profile,
+        "dataset": settings.dataset,
+        "seeds": len(settings.seed_list)
+        if settings.seed_list == tuple(range(len(settings.seed_list)))
+        else list(settings.seed_list),
+        "device": settings.device,
+    }
+    for pair in arguments.parameter:
+        name, _, value = pair.partition("=")
+        parameters[name] = value
+    execute_chapter(arguments.notebook, arguments.executed, parameters)
+
+
+def pages(arguments: argparse.Namespace) -> None:
+    from advance_lib.book import build_pages
+
+    print(build_pages(_settings(arguments)))
+
+
+def calibrate(arguments: argparse.Namespace) -> None:
+    from advance_lib.miniature.calibrate import report
+
+    report(arguments.worlds, arguments.difficulties, arguments.odds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="advance", description="Audiovisual aerial scene recognition, after Hu et al., ECCV 2020."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run, text: str, *, dataset: bool = True, seeds: bool = False) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command.set_defaults(run=run)
+        command.add_argument(
+            "--profile",
+            default=os.environ.get("ADVANCE_PROFILE", "mini"),
+            help="smoke, mini or paper: size of data, networks and training (default: mini)",
+        )
+        if dataset:
+            command.add_argument(
+                "--dataset",
+                default=os.environ.get("ADVANCE_DATASET", "miniature"),
+                help="miniature, advance, or a folder with vision/ and sound/ (default: miniature)",
+            )
+            command.add_argument("--skip-broken", action="store_true", help="leave unusable pairs out")
+        if seeds:
+            command.add_argument("--seeds", help="how many, or a list such as 0,1,2 (default: the profile's)")
+            command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+        return command
+
+    command = add("render", render, "render the miniature world and print its folder", dataset=False)
+    command.add_argument("--pairs", type=int, help="how many pairs, about (default: the profile's)")
+    command.add_argument("--side", type=int, help="side of the photographs in pixels (default: the profile's)")
+    command.add_argument("--seed", type=int, help="another world (default: the book's)")
+    command.add_argument("--exam", action="store_true", help="render the exam set as well")
+
+    add("check", check, "decode every file of a dataset and count its pairs")
+    add("features", features, "compute log-mel spectrograms and resized photographs of a dataset")
+
+    command = add("pretrain", pretrain, "pre-train the backbones on the miniature's own sets", dataset=False)
+    command.add_argument("what", choices=("sets", "visual", "audio"), help="render the sets, or train one network")
+    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+
+    command = add("train", train, "train recognisers, or find them finished, and print their scores", seeds=True)
+    command.add_argument("--cell", action="append", help="such as image+sound/Ls; may be repeated")
+    command.add_argument("--table", type=int, default=1, help="all cells of this table, without --cell (default: 1)")
+    command.add_argument("--jobs", type=int, help="processes to train in (default: as many as cores)")
+    command.add_argument("--share", default="1/1", help="k/n: only the k-th of n shares of the runs")
+
+    command = add("table", table, "print a table of the paper with mean ± std over the seeds", seeds=True)
+    command.add_argument("number", type=int, help="1")
+    command.add_argument("--csv", action="store_true", help="print CSV")
+
+    command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
+    command.add_argument("image", type=Path, help="photograph")
+    command.add_argument("sound", type=Path, help="recording of two seconds or more")
+    command.add_argument("--checkpoint", type=Path, help="model.safetensors of a run (default: the dataset's first run)")
+
+    command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
+    command.add_argument("notebook", type=Path)
+    command.add_argument("executed", type=Path)
+    command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+
+    add("pages", pages, "build the book's pages from executed chapters and print the first one", seeds=True)
+
+    command = add("calibrate", calibrate, "measure the unimodal scores on other worlds", dataset=False)
+    command.add_argument("--worlds", type=int, nargs="+", default=[101, 102, 103], help="seeds of the worlds")
+    command.add_argument("--difficulties", type=float, nargs="*", default=[], help="of the photographs, to try")
+    command.add_argument("--odds", type=float, nargs="*", default=[], help="factors g on the events' odds, to try")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; a problem that the user can mend is one clear message and exit code 2."""
+    arguments = _parser().parse_args(argv)
+    warnings.showwarning = lambda message, *_, **__: print(f"advance: warning: {message}", file=sys.stderr)
+    try:
+        arguments.run(arguments)
+    except UserError as error:
+        print(f"advance: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("advance: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""A dataset by name, ready to train on: the rendered miniature, ADVANCE, or any folder in its layout.
+
+Chapter: The dataset.
+"""
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from advance_lib.cache import UserError, build_folder, digest
+from advance_lib.catalogue import catalogue_digest, read_catalogue
+from advance_lib.features import PAPER_FRONT_END, image_array, log_mel_array
+from advance_lib.inputs import Inputs, Normaliser
+from advance_lib.miniature.world import World, render_world
+from advance_lib.profiles import Profile
+from advance_lib.splits import SPLITS, split_by_location
+
+SPLIT_SEED = 0  # the tables use one split; the spread over splits is reported apart
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pairs, their split, and what is known about where they come from.
+
+    Attributes:
+        name: as it was asked for.
+        title: for captions, so that no figure hides which data it shows.
+        folder: holds ``vision`` and ``sound``.
+        catalogue: one row per pair, with a column ``split``.
+        exam: pairs at other locations of the same world, split ``"exam"``; empty where there are none.
+    """
+
+    name: str
+    title: str
+    folder: Path
+    catalogue: pd.DataFrame
+    exam: pd.DataFrame = field(repr=False)
+
+    @property
+    def scenes(self) -> list[str]:
+        """Scene names in alphabetical order; the index of a name is its target."""
+        return sorted(set(self.catalogue["scene"]))
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """All pairs, those of the exam last."""
+        return pd.concat([self.catalogue, self.exam], ignore_index=True)
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Return the rows of `pairs` in each split."""
+        split = self.pairs["split"].to_numpy()
+        return {name: np.flatnonzero(split == name) for name in (*SPLITS, "exam") if (split == name).any()}
+
+    def key(self) -> str:
+        """Return the hash of the pairs, their files' contents and the split."""
+        return digest(catalogue_digest(self.pairs), list(self.pairs["split"]))
+
+
+def world_of(profile: Profile, exam: bool = False) -> World:
+    """Return the miniature world of a profile, or its exam."""
+    return World(pairs=profile.pairs, side=profile.render_side, exam=exam)
+
+
+def _advance_folder() -> Path:
+    folder = Path(os.environ.get("ADVANCE_DATA", build_folder().parent / "data" / "ADVANCE"))
+    if not (folder / "vision").is_dir():
+        raise UserError(
+            f"ADVANCE is not at {folder}: unpack ADVANCE_vision.zip and ADVANCE_sound.zip of Zenodo record "
+            "3828124 there, or set ADVANCE_DATA to the folder that holds 'vision' and 'sound'"
+        )
+    return folder
+
+
+@cache
+def open_dataset(name: str, profile: Profile, split_seed: int = SPLIT_SEED, skip_broken: bool = False) -> Dataset:
+    """Open a dataset, rendering the miniature first where that is asked for.
+
+    Args:
+        name: ``"miniature"``, ``"advance"``, or the path of a folder in ADVANCE's layout.
+        profile: size of the miniature.
+        split_seed: which split by location.
+        skip_broken: leave unusable pairs out instead of refusing the dataset.
+
+    Raises:
+        UserError: the dataset is not there or cannot be used; the message says what to do.
+    """
+    if name == "miniature":
+        folder, title = render_world(world_of(profile)), f"the {profile.name} miniature"
+        exam = read_catalogue(render_world(world_of(profile, exam=True))).assign(split="exam")
+    else:
+        folder = _advance_folder() if name == "advance" else Path(name).expanduser()
+        title = "ADVANCE" if name == "advance" else folder.name
+        exam = None
+    catalogue = read_catalogue(folder, skip_broken)
+    catalogue = catalogue.assign(split=split_by_location(catalogue, split_seed))
+    return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
+
+
+@cache
+def _arrays(name: str, profile: Profile, skip_broken: bool) -> tuple[np.ndarray, np.ndarray]:
+    dataset = open_dataset(name, profile, skip_broken=skip_broken)
+    parts = [part for part in (dataset.catalogue, dataset.exam) if len(part)]
+    images = [image_array(part, profile.image_side) for part in parts]
+    log_mels = [log_mel_array(part, PAPER_FRONT_END) for part in parts]
+    if len(parts) == 1:
+        return images[0], log_mels[0]
+    return np.concatenate(images), np.concatenate(log_mels)
+
+
+def inputs_of(
+    name: str, profile: Profile, split_seed: int = SPLIT_SEED, skip_broken: bool = False
+) -> tuple[Dataset, Inputs]:
+    """Return a dataset and its arrays, normalised with the statistics of its training split."""
+    dataset = open_dataset(name, profile, split_seed, skip_broken)
+    images, log_mels = _arrays(name, profile, skip_broken)
+    scenes = {scene: index for index, scene in enumerate(dataset.scenes)}
+    targets = dataset.pairs["scene"].map(scenes).to_numpy(np.int64)
+    normaliser = Normaliser.of(images, log_mels, dataset.rows()["train"])
+    return dataset, Inputs(images, log_mels, targets, normaliser)

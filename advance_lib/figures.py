@@ -1,0 +1,224 @@
+"""The pictures of the book, one function each; nothing is computed here that is not shown.
+
+Photographs become JPEG, lines become vector graphics, sounds become small files beside the pages.
+"""
+
+import hashlib
+import html
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import soundfile
+from IPython.display import HTML, Image
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image as Picture
+from PIL import ImageOps
+
+from advance_lib.cache import build_folder, written_whole
+from advance_lib.features import log_mel
+from advance_lib.media import read_clip
+from advance_lib.published import ADVANCE_COUNTS
+
+IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR, PAPER_COLOUR = "#2a6f97", "#bc6c25", "#5a189a", "#7a7a7a"
+SENSE_COLOURS = {"image": IMAGE_COLOUR, "sound": SOUND_COLOUR, "image+sound": BOTH_COLOUR}
+
+
+def set_style() -> None:
+    """Set the book's plotting style: vector graphics on white, readable at the width of a page."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("svg")
+    sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
+    plt.rcParams |= {"figure.facecolor": "white", "savefig.bbox": "tight", "axes.spines.top": False,
+                     "axes.spines.right": False, "svg.hashsalt": "advance", "figure.dpi": 100}  # fmt: skip
+
+
+def site_file(name: str, content: bytes) -> str:
+    """Keep a file that a page links to, and return its address as seen from a chapter.
+
+    The same address works in JupyterLab, where chapters lie in ``book/``, and on the finished site.
+
+    Args:
+        name: file name; the hash of the content is put before it.
+        content: bytes.
+    """
+    path = build_folder() / "site" / f"{hashlib.sha256(content).hexdigest()[:12]}-{name}"
+    if not path.exists():
+        with written_whole(path) as partial:
+            partial.write_bytes(content)
+    checkout = build_folder().parent / "book"
+    return Path(os.path.relpath(path, checkout)).as_posix()
+
+
+def _mp3(samples: np.ndarray, rate: int) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="MP3", subtype="MPEG_LAYER_III")
+    return buffer.getvalue()
+
+
+def player(sound: Path | str) -> str:
+    """Return HTML of a player for a clip, which is kept as a small MP3 file beside the pages."""
+    samples, rate = read_clip(Path(sound))
+    peak = float(np.abs(samples).max())
+    louder = samples * (0.9 / peak) if peak > 0 else samples  # quiet recordings stay audible on a laptop
+    address = site_file(f"{Path(sound).stem}.mp3", _mp3(louder, rate))
+    return f'<audio controls preload="metadata" src="{address}"></audio>'
+
+
+def _jpeg(image: np.ndarray | Picture.Image, side: int | None = None) -> bytes:
+    picture = image if isinstance(image, Picture.Image) else Picture.fromarray(image)
+    if side:
+        picture = ImageOps.fit(picture.convert("RGB"), (side, side))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
+    """Show pairs to look at and to listen to.
+
+    Args:
+        pairs: columns ``scene``, ``id``, ``image``, ``sound``.
+        side: of the pictures in pixels.
+    """
+    cards = []
+    for pair in pairs.itertuples():
+        address = site_file(f"{pair.id}.jpg", _jpeg(Picture.open(pair.image), 2 * side))
+        name = html.escape(pair.scene)
+        cards.append(
+            f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {name}, pair {pair.id}">'
+            f"<figcaption>{name}<br><small>{pair.id}</small></figcaption>{player(pair.sound)}</figure>"
+        )
+    return HTML(f'<div class="pairs">{"".join(cards)}</div>')
+
+
+def contact_sheet(paths: Sequence[Path | str], columns: int = 6, side: int = 128) -> Picture.Image:
+    """Return photographs side by side on one sheet."""
+    rows = -(-len(paths) // columns)
+    sheet = Picture.new("RGB", (columns * (side + 4) - 4, rows * (side + 4) - 4), "white")
+    for index, path in enumerate(paths):
+        with Picture.open(path) as picture:
+            tile = ImageOps.fit(picture.convert("RGB"), (side, side))
+        sheet.paste(tile, ((index % columns) * (side + 4), (index // columns) * (side + 4)))
+    return sheet
+
+
+def photographs(paths: Sequence[Path | str], alt: str, columns: int = 6, side: int = 128) -> Image:
+    """Show photographs side by side as one JPEG with alternative text."""
+    return Image(_jpeg(contact_sheet(paths, columns, side)), format="jpeg", alt=alt)
+
+
+def class_histogram(catalogue: pd.DataFrame, title: str) -> Figure:
+    """Draw Fig. 3: pairs per scene of a dataset, beside the published counts of ADVANCE."""
+    counts = catalogue["scene"].value_counts()
+    order = sorted(counts.index, key=lambda scene: (-ADVANCE_COUNTS.get(scene, (0,))[0], scene))
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
+    published = [ADVANCE_COUNTS.get(scene, (0, 0))[0] for scene in order]
+    for axis, values, colour, name in (
+        (axes[0], [int(counts[scene]) for scene in order], BOTH_COLOUR, title),
+        (axes[1], published, PAPER_COLOUR, "ADVANCE, as published"),
+    ):
+        bars = axis.barh(order, values, color=colour)
+        axis.bar_label(bars, padding=3, fontsize=8)
+        axis.set(title=f"{name} ({sum(values):,} pairs)", xlabel="pairs")
+        axis.grid(False, axis="y")
+        axis.margins(x=0.14)
+    axes[0].invert_yaxis()
+    figure.tight_layout()
+    return figure
+
+
+def from_wave_to_log_mel(sound: Path | str) -> Figure:
+    """Draw a clip's waveform above its log-mel spectrogram, on one time axis."""
+    samples, rate = read_clip(Path(sound))
+    bands = log_mel(samples, rate)
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4.6), sharex=True, height_ratios=(1, 2), layout="constrained")
+    seconds = np.arange(len(samples)) / rate
+    step = max(1, len(samples) // 4000)  # enough points for the eye, few enough for the page
+    above.plot(seconds[::step], samples[::step], color=SOUND_COLOUR, linewidth=0.5)
+    above.set(ylabel="amplitude", ylim=(-1, 1) if np.abs(samples).max() > 0.3 else None)
+    draw_log_mel(bands, below)
+    return figure
+
+
+def draw_log_mel(bands: np.ndarray, axis: Axes) -> None:
+    """Draw a (T, F) log-mel spectrogram with a colour bar in dB."""
+    picture = axis.imshow(
+        bands.T, origin="lower", aspect="auto", cmap="magma", extent=(0, 10, 0, bands.shape[1]),
+        vmin=float(bands.max()) - 80, rasterized=True,
+    )  # fmt: skip
+    axis.set(xlabel="time in seconds", ylabel="mel band")
+    axis.grid(False)
+    axis.figure.colorbar(picture, ax=axis, label="dB", pad=0.01)
+
+
+def learning_curves(runs: Sequence) -> Figure:
+    """Draw training loss and validation F-score over the epochs, one line a run; the selected epoch is marked."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for run in runs:
+        senses = run.request.cell.split("/")[0]
+        history = pd.DataFrame(run.metrics["history"])
+        first = run.request.seed == runs[0].request.seed
+        for axis, what in zip(axes, ("loss", "validation"), strict=True):
+            axis.plot(
+                history["epoch"] + 1, history[what], color=SENSE_COLOURS[senses], alpha=0.75,
+                label=senses.replace("+", " + ") if first else None,
+            )  # fmt: skip
+        best = history.loc[run.metrics["epoch"]]
+        axes[1].plot(best["epoch"] + 1, best["validation"], "o", color=SENSE_COLOURS[senses], markersize=5)
+    axes[0].set(xlabel="epoch", ylabel="training loss in nats", ylim=(0, None))
+    axes[1].set(xlabel="epoch", ylabel="validation F-score in %", ylim=(0, 100))
+    axes[1].legend(frameon=False)
+    return figure
+
+
+def score_strip(table: pd.DataFrame, split: str, paper: dict[str, float]) -> Figure:
+    """Draw the weighted F-score of every run as a dot, its mean as a bar, and the paper's value on ADVANCE.
+
+    Args:
+        table: from `results.scores`.
+        split: ``"test"`` or ``"exam"``.
+        paper: the paper's mean F-score of each cell, in percent.
+    """
+    cells = list(dict.fromkeys(table["cell"]))
+    figure, axis = plt.subplots(figsize=(8, 0.7 * len(cells) + 1.2), layout="constrained")
+    for row, cell in enumerate(cells):
+        values = table.loc[(table["cell"] == cell) & (table["split"] == split), "fscore"]
+        colour = SENSE_COLOURS[cell.split("/")[0]]
+        axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
+        axis.plot([values.mean()] * 2, [row - 0.25, row + 0.25], color=colour, linewidth=3)
+        axis.text(values.mean(), row - 0.32, f"{values.mean():.1f}", ha="center", va="bottom", color=colour)
+        axis.plot(paper[cell], row, "|", color=PAPER_COLOUR, markersize=22, markeredgewidth=2)
+    axis.set_yticks(range(len(cells)), [cell.split("/")[0].replace("+", " + ") for cell in cells])
+    axis.set(xlabel=f"weighted F-score in % ({split})", xlim=(0, 100), ylim=(len(cells) - 0.4, -0.7))
+    axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
+    axis.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def confusion(truth: Sequence[str], guessed: Sequence[str], scenes: Sequence[str], title: str, axis: Axes) -> None:
+    """Draw a confusion matrix: rows are true scenes, each row sums to 100 %."""
+    table = pd.crosstab(pd.Categorical(truth, scenes), pd.Categorical(guessed, scenes), normalize="index", dropna=False)
+    sns.heatmap(
+        100 * table, ax=axis, cmap="rocket_r", vmin=0, vmax=100, annot=True, fmt=".0f", annot_kws={"size": 7},
+        cbar=False, xticklabels=scenes, yticklabels=scenes, square=True,
+    )  # fmt: skip
+    axis.set(title=title, xlabel="recognised as", ylabel="true scene")
+
+
+def download(table: pd.DataFrame, name: str) -> str:
+    """Return HTML of a link under which a table can be downloaded as CSV."""
+    address = site_file(f"{name}.csv", table.to_csv().encode())
+    return f'<a href="{address}" download="{name}.csv">Download this table as CSV</a>'
+
+
+def show_table(table: pd.DataFrame, name: str) -> HTML:
+    """Show a table whole, with a link to it as CSV."""
+    return HTML(f'<div class="wide-table">{table.to_html(border=0)}</div><p>{download(table, name)}</p>')

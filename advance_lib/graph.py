@@ -1,0 +1,104 @@
+"""What the graph in ``Snakefile`` needs to know before anything runs; imports nothing heavy."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from advance_lib.cache import PACKAGE, UserError, build_folder, digest
+
+CHECKOUT = PACKAGE.parent
+
+
+class _Quotable(str):
+    """A string whose format code ``q`` quotes it for a shell."""
+
+    def __format__(self, code: str) -> str:
+        return shlex.quote(self) if code == "q" else super().__format__(code)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller of the graph asked for."""
+
+    profile: str
+    dataset: str
+    seeds: str
+    device: str
+    slug: str
+    texts: tuple[Path, ...]
+
+
+def requested(config: Mapping[str, object]) -> Asked:
+    """Read the graph's configuration.
+
+    Raises:
+        UserError: an option that the graph does not know.
+    """
+    from advance_lib.profiles import get_profile
+
+    known = {"profile": "mini", "dataset": "miniature", "seeds": "", "device": "auto", "shares": "0"}
+    unknown = sorted(set(config) - set(known))
+    if unknown:
+        raise UserError(f"no option '{unknown[0]}'; the graph knows {', '.join(known)}")
+    options = known | {name: str(value) for name, value in config.items() if value not in ("", None)}
+    seeds = options["seeds"] or str(len(get_profile(options["profile"]).seeds))
+    return Asked(
+        options["profile"],
+        _Quotable(options["dataset"]),
+        seeds,
+        options["device"],
+        slug(options["profile"], options["dataset"]),
+        texts(),
+    )
+
+
+def slug(profile: str, dataset: str) -> str:
+    """Return the name of the folder of a book: profile and dataset."""
+    if dataset in ("miniature", "advance"):
+        return f"{profile}-{dataset}"
+    folder = Path(dataset).expanduser().resolve()
+    name = "".join(letter if letter.isalnum() else "-" for letter in folder.name)
+    return f"{profile}-{name}-{digest(str(folder))[:6]}"
+
+
+def chapters() -> list[str]:
+    """Return the names of the notebooks in the table of contents, in order, without the status page."""
+    contents = yaml.safe_load((CHECKOUT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [contents["root"]]
+    for part in contents.get("parts", [contents]):
+        files += [chapter["file"] for chapter in part.get("chapters", [])]
+    names = [Path(file).name for file in files if (CHECKOUT / f"{file}.ipynb").exists()]
+    return [name for name in names if name != "status"]
+
+
+def texts() -> tuple[Path, ...]:
+    """Return the files besides notebooks that the pages are made of."""
+    inside = sorted(path for path in (CHECKOUT / "book").rglob("*") if path.is_file() and path.suffix != ".ipynb")
+    shown = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(CHECKOUT).parts)]
+    return (CHECKOUT / "_config.yml", CHECKOUT / "_toc.yml", *shown)
+
+
+def dataset_state(dataset: str) -> str:
+    """Return a quick key of a folder's files: their names, sizes and dates; contents are checked later."""
+    if dataset == "miniature":
+        return dataset
+    folder = Path(os.environ.get("ADVANCE_DATA", "") if dataset == "advance" else dataset).expanduser()
+    files = sorted(path for path in folder.glob("*/*/*") if path.is_file())
+    return digest([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files])
+
+
+def shares(cores: int) -> int:
+    """Return into how many jobs the runs are divided: a few a core, so that they end together.
+
+    A job pays some seconds for importing torch, so it trains several runs; a cluster wants one run a job.
+    """
+    return 2 * cores
+
+
+if __name__ == "__main__":
+    print(f"The book: {build_folder() / 'books' / slug(*sys.argv[1:3]) / 'html' / 'index.html'}")

@@ -1,0 +1,104 @@
+"""What the networks see: normalised spectrograms, jittered and normalised photographs (section 5.1).
+
+Chapters: Hearing, Seeing.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+# Section 5.1 names the kinds, not their strengths; these were set by eye.
+JITTER = v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(brightness=0.3, saturation=0.3)])
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Statistics of a training split.
+
+    Attributes:
+        band_mean: (F,) mean of each mel band in dB.
+        band_std: (F,) its standard deviation.
+        colour_mean: (3,) mean of each colour channel, 0 to 1.
+        colour_std: (3,) its standard deviation.
+    """
+
+    band_mean: Tensor
+    band_std: Tensor
+    colour_mean: Tensor
+    colour_std: Tensor
+
+    @classmethod
+    def of(cls, images: np.ndarray | None, log_mels: np.ndarray | None, rows: np.ndarray) -> "Normaliser":
+        """Measure the statistics on some rows; a sense that is not there gets mean 0 and deviation 1."""
+        bands, colours = (np.zeros(64), np.ones(64)), (np.zeros(3), np.ones(3))
+        if log_mels is not None:
+            bands = _moments(log_mels, rows, 1.0)
+        if images is not None:
+            colours = _moments(images, rows, 255.0)
+        return cls(*(torch.tensor(x, dtype=torch.float32) for x in (*bands, *colours)))
+
+
+def _moments(values: np.ndarray, rows: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the last axis, row by row, so that large files stay on disk."""
+    count, total, squares = 0, 0.0, 0.0
+    for row in rows:
+        x = values[row].reshape(-1, values.shape[-1]).astype(np.float64) / scale
+        count, total, squares = count + len(x), total + x.sum(0), squares + (x**2).sum(0)
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+
+
+class Batch(NamedTuple):
+    """A batch on its way to the network.
+
+    Attributes:
+        image: (batch, 3, side, side) float32, or None.
+        log_mel: (batch, 1, T, F) float32, or None.
+        target: (batch,) scene indices, or (batch, events) for pre-training on events.
+    """
+
+    image: Tensor | None
+    log_mel: Tensor | None
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Arrays of a dataset and how they become batches.
+
+    Attributes:
+        images: (samples, side, side, 3) uint8, or None: the network then gets no image.
+        log_mels: (samples, T, F) raw dB, or None: the network then gets no sound.
+        targets: (samples,) scene indices or (samples, events) presences.
+        normaliser: statistics of the training split.
+    """
+
+    images: np.ndarray | None
+    log_mels: np.ndarray | None
+    targets: np.ndarray
+    normaliser: Normaliser
+
+    def batch(self, rows: np.ndarray, augment: bool) -> Batch:
+        """Return some rows, ready for the network.
+
+        Args:
+            rows: (batch,) indices.
+            augment: flip and jitter the photographs; for training batches only. Draws from torch's
+                global random numbers.
+        """
+        image = log_mel = None
+        if self.images is not None:
+            image = torch.from_numpy(np.ascontiguousarray(self.images[rows])).permute(0, 3, 1, 2)
+            if augment:
+                image = torch.stack([JITTER(one) for one in image])
+            mean, std = self.normaliser.colour_mean, self.normaliser.colour_std
+            image = (image / 255 - mean[:, None, None]) / std[:, None, None]
+            image = image.contiguous(memory_format=torch.channels_last)
+        if self.log_mels is not None:
+            log_mel = torch.from_numpy(self.log_mels[rows].astype(np.float32))
+            log_mel = ((log_mel - self.normaliser.band_mean) / self.normaliser.band_std)[:, None]
+        return Batch(image, log_mel, torch.from_numpy(self.targets[rows]))

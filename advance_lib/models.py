@@ -1,0 +1,133 @@
+"""N_v, N_a and N_v+a: two residual networks, their features side by side, one linear layer (section 4.1).
+
+Chapters: Seeing, Recognising with one and two senses.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+
+class ResNet(resnet.ResNet):
+    """torchvision's ResNet with any width, input channels and strides.
+
+    The parameters keep torchvision's names, so its checkpoints, and those of the official code, fit.
+
+    Args:
+        block: torchvision's residual block.
+        layers: blocks in each of the four stages.
+        classes: outputs of the classifier `fc`.
+        channels: 3 for a photograph, 1 for a spectrogram.
+        width: channels of the stem; 64 in the standard networks.
+        strides: of the stem convolution and of the four stages.
+    """
+
+    def __init__(
+        self,
+        block: type[BasicBlock | Bottleneck],
+        layers: tuple[int, int, int, int],
+        classes: int,
+        channels: int = 3,
+        width: int = 64,
+        strides: tuple[int, int, int, int, int] = (2, 1, 2, 2, 2),
+    ):
+        super().__init__(block, list(layers), num_classes=classes)
+        if (channels, width, strides) != (3, 64, (2, 1, 2, 2, 2)):
+            self.inplanes = width
+            self.conv1 = nn.Conv2d(channels, width, 7, strides[0], 3, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            for stage, (blocks, stride) in enumerate(zip(layers, strides[1:], strict=True)):
+                setattr(self, f"layer{stage + 1}", self._make_layer(block, width << stage, blocks, stride))
+            self.fc = nn.Linear(self.inplanes, classes)
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    @property
+    def features(self) -> int:
+        """Length of the representation N(x)."""
+        return self.fc.in_features
+
+    def feature_map(self, x: Tensor) -> Tensor:
+        """Return the last map before pooling, (batch, features, height, width); activation maps need it."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+    def represent(self, x: Tensor) -> Tensor:
+        """Return the representation N(x), (batch, features): the mean of the feature map."""
+        return self.feature_map(x).mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the classifier's outputs before activation, (batch, classes)."""
+        return self.fc(self.represent(x))
+
+
+BACKBONES: dict[str, Callable[[int], ResNet]] = {
+    # 96-pixel photographs end in 12 × 12 maps, fine enough for activation maps.
+    "narrow visual": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, width=16, strides=(2, 1, 1, 2, 1)),
+    "narrow audio": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, channels=1, width=16),
+    # Section 5.1; the audio stem's stride of 1 is that of the released checkpoint (official-code: resnet-audio).
+    "resnet101": lambda classes: ResNet(Bottleneck, (3, 4, 23, 3), classes),
+    "resnet50 audio": lambda classes: ResNet(
+        Bottleneck, (3, 4, 6, 3), classes, channels=1, strides=(1, 1, 2, 2, 2)
+    ),
+}
+
+
+class Outputs(NamedTuple):
+    """What N_v+a gives for a batch.
+
+    Attributes:
+        scenes: f_s(x, N_v+a), (batch, scenes), before softmax.
+        visual: N_v(v), (batch, visual features).
+        audio: N_a(a), (batch, audio features).
+    """
+
+    scenes: Tensor
+    visual: Tensor
+    audio: Tensor
+
+
+class AudiovisualNet(nn.Module):
+    """N_v+a: the representations of both networks, concatenated, and one linear layer for scenes.
+
+    A unimodal network is the same network with the other input set to zero (section 5.2, Table 2): pass
+    None for it.
+
+    Args:
+        visual: N_v.
+        audio: N_a.
+        scenes: number of scenes.
+        image_side: side of the photographs in pixels, the shape of a zero image.
+        spectrogram: (T, F) of a zero spectrogram.
+    """
+
+    def __init__(
+        self, visual: ResNet, audio: ResNet, scenes: int, image_side: int, spectrogram: tuple[int, int] = (400, 64)
+    ):
+        super().__init__()
+        self.visual = visual
+        self.audio = audio
+        self.scene_head = nn.Linear(visual.features + audio.features, scenes)
+        self.register_buffer("no_image", torch.zeros(1, 3, image_side, image_side), persistent=False)
+        self.register_buffer("no_sound", torch.zeros(1, 1, *spectrogram), persistent=False)
+
+    def forward(self, image: Tensor | None, log_mel: Tensor | None) -> Outputs:
+        """Return scene outputs and both representations.
+
+        A zero input is evaluated once and not per sample: all samples of a batch are then alike, and
+        batch norm's mean and variance over many equal samples are those of one.
+
+        Args:
+            image: (batch, 3, side, side) normalised, or None for zeros.
+            log_mel: (batch, 1, T, F) normalised, or None for zeros.
+        """
+        visual = self.visual.represent(self.no_image if image is None else image)
+        audio = self.audio.represent(self.no_sound if log_mel is None else log_mel)
+        batch = max(len(visual), len(audio))
+        visual, audio = visual.expand(batch, -1), audio.expand(batch, -1)
+        return Outputs(self.scene_head(torch.cat([visual, audio], dim=1)), visual, audio)

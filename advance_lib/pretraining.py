@@ -1,0 +1,139 @@
+"""N_v(0) and N_a(0): the miniature's stand-ins for networks pre-trained on AID and on AudioSet (section 4.1).
+
+The audio network learns to name sound events (multi-label, sigmoid), the visual network to name aerial
+categories (softmax). One clip or picture in ten is held out to select the epoch.
+
+Chapters: Hearing, Seeing.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import average_precision_score
+from torch import Tensor, nn
+from torch.nn import functional
+
+from advance_lib.cache import code_digest, digest, entry, remove, write_json, written_whole
+from advance_lib.features import image_array, log_mel_array
+from advance_lib.inputs import Batch, Inputs, Normaliser
+from advance_lib.models import BACKBONES
+from advance_lib.training import Schedule, fit, predictions, start
+
+HELD_OUT = 10  # every tenth sample
+
+
+class FirstOf(nn.Module):
+    """A backbone that takes (image, log_mel) like N_v+a, and uses the one that is there."""
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, image: Tensor | None, log_mel: Tensor | None) -> tuple[Tensor]:
+        """Return a tuple with the backbone's outputs."""
+        return (self.backbone(log_mel if image is None else image),)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pre-trained network on disk.
+
+    Attributes:
+        weights: safetensors file with torchvision's key names.
+        classes: names of its outputs, in order.
+        score: on the held-out tenth, in percent: mean average precision over events, or accuracy.
+        key: hash of all that made it.
+    """
+
+    weights: Path
+    classes: tuple[str, ...]
+    score: float
+    key: str
+
+
+def _pretrain(
+    kind: str, backbone: str, classes: list[str], inputs: Inputs, data_key: list[str], schedule: Schedule, device: str
+) -> Pretrained:
+    key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.pretraining"))
+    multi_label = inputs.targets.ndim == 2
+
+    def score(truth: np.ndarray, outputs: np.ndarray) -> float:
+        if multi_label:
+            seen = truth.any(axis=0)
+            return 100 * float(average_precision_score(truth[:, seen], outputs[:, seen]))
+        return 100 * float((outputs.argmax(1) == truth).mean())
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        outputs = model(batch.image, batch.log_mel)[0]
+        if multi_label:
+            return functional.binary_cross_entropy_with_logits(outputs, batch.target)
+        return functional.cross_entropy(outputs, batch.target)
+
+    def make(folder: Path) -> None:
+        torch.manual_seed(0)
+        fabric = start(device, schedule.precision)
+        model = FirstOf(BACKBONES[backbone](len(classes)))
+        samples = np.arange(len(inputs.targets))
+        held_out = samples[::HELD_OUT]
+        activation = nn.Sigmoid() if multi_label else nn.Softmax(dim=1)
+
+        def validate(model: nn.Module) -> float:
+            return score(inputs.targets[held_out], predictions(fabric, model, inputs, held_out, activation))
+
+        rows = np.setdiff1d(samples, held_out)
+        history = fit(fabric, model, inputs, rows, loss, validate, schedule, 0, folder, f"pre-training {kind}")
+        best = max(history, key=lambda past: past["validation"])
+        write_json(folder / "history.json", {"score": best["validation"], "history": history})
+        # FirstOf put "backbone." before torchvision's names.
+        state = load_file(folder / "model.safetensors")
+        with written_whole(folder / "network.safetensors") as partial:
+            save_file({name.removeprefix("backbone."): value for name, value in state.items()}, partial)
+        remove([folder / "state.safetensors", folder / "model.safetensors"])
+
+    folder = entry("pretrained", f"{kind}-{key}", make)
+    return Pretrained(
+        folder / "network.safetensors", tuple(classes), json.loads((folder / "history.json").read_text())["score"], key
+    )
+
+
+def pretrain_audio(clips: pd.DataFrame, backbone: str, schedule: Schedule, device: str = "auto") -> Pretrained:
+    """Return N_a(0), trained to name the events of clips, unless it is there already.
+
+    Args:
+        clips: columns ``sound``, ``sound_sha256``, ``events`` (names joined by ``;``).
+        backbone: name in `models.BACKBONES`.
+        schedule: epochs and learning rate.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    """
+    present = clips["events"].str.get_dummies(";")
+    log_mels = log_mel_array(clips)
+    rows = np.setdiff1d(np.arange(len(clips)), np.arange(len(clips))[::HELD_OUT])
+    inputs = Inputs(None, log_mels, present.to_numpy(np.float32), Normaliser.of(None, log_mels, rows))
+    data_key = [*clips["sound_sha256"], *clips["events"]]
+    return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device)
+
+
+def pretrain_visual(
+    pictures: pd.DataFrame, side: int, backbone: str, schedule: Schedule, device: str = "auto"
+) -> Pretrained:
+    """Return N_v(0), trained to name the categories of aerial pictures, unless it is there already.
+
+    Args:
+        pictures: columns ``image``, ``image_sha256``, ``category``.
+        side: of the network's input in pixels.
+        backbone: name in `models.BACKBONES`.
+        schedule: epochs and learning rate.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    """
+    categories = sorted(set(pictures["category"]))
+    targets = pictures["category"].map(categories.index).to_numpy(np.int64)
+    images = image_array(pictures, side)
+    rows = np.setdiff1d(np.arange(len(pictures)), np.arange(len(pictures))[::HELD_OUT])
+    inputs = Inputs(images, None, targets, Normaliser.of(images, None, rows))
+    data_key = [*pictures["image_sha256"], *pictures["category"]]
+    return _pretrain("visual", backbone, categories, inputs, data_key, schedule, device)

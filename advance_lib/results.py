@@ -1,0 +1,63 @@
+"""From runs to tables: mean ± standard deviation over the seeds, beside what the paper reports.
+
+Chapter: Recognising with one and two senses.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from advance_lib.experiments import TABLES
+from advance_lib.published import METRICS, PAPER_SCORES, paper_scores
+from advance_lib.runs import Run
+
+METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
+
+
+def scores(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return one row per run and split: cell, seed, split, and the weighted scores in percent."""
+    rows = [
+        {"cell": run.request.cell, "seed": run.request.seed, "split": split, **values, "run": run.folder.name}
+        for run in runs
+        for split, values in run.metrics["scores"].items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def mean_and_deviation(runs: Sequence[Run], split: str) -> pd.DataFrame:
+    """Return the mean and the sample standard deviation over seeds: rows are cells, columns (metric, statistic)."""
+    table = scores(runs)
+    return table[table["split"] == split].groupby("cell", sort=False)[list(METRICS)].agg(["mean", "std"])
+
+
+def _plus_minus(mean: float, deviation: float) -> str:
+    return f"{mean:.2f}" if pd.isna(deviation) else f"{mean:.2f} ± {deviation:.2f}"
+
+
+def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
+    """Return a table in the paper's layout, each split of this data above the paper's own figures.
+
+    Args:
+        number: of the table.
+        runs: of its cells, any number of seeds.
+        data: what the runs were trained on, for the row labels.
+
+    Returns:
+        Rows (where the figures come from, metric), columns the approaches, entries ``mean ± std`` in percent.
+    """
+    seeds = len({run.request.seed for run in runs})
+    blocks = {}
+    for split in ("test", "exam"):
+        if any(split in run.metrics["scores"] for run in runs):
+            measured = mean_and_deviation(runs, split)
+            blocks[f"{data}, {split}, {seeds} seed{'s' * (seeds != 1)}"] = {
+                heading: [_plus_minus(*measured.loc[cell, metric]) for metric in METRICS]
+                for cell, heading in TABLES[number].items()
+            }
+    blocks["the paper, on ADVANCE, 5 runs"] = {
+        heading: [_plus_minus(*paper_scores(cell)[metric]) for metric in METRICS]
+        for cell, heading in TABLES[number].items()
+        if cell in PAPER_SCORES
+    }
+    index = [METRIC_NAMES[metric] for metric in METRICS]
+    return pd.concat({source: pd.DataFrame(block, index=index) for source, block in blocks.items()})
