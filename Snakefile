@@ -76,7 +76,7 @@ rule runs:
         touch(STAMPS / f"runs-{{share}}-of-{SHARES}"),
     params:
         code=code_digest("advance_lib.runs"),
-        seeds=asked.seeds,
+        runs=RUNS,
     shell:
         "{ADVANCE} train {RUNS} --jobs 1 --share {wildcards.share}/{SHARES}"
 

@@ -49,7 +49,12 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
     try:
         with written_whole(executed) as partial:
             papermill.execute_notebook(
-                str(chapter), str(partial), parameters, progress_bar=False, cwd=str(chapter.parent), log_output=False
+                str(chapter),
+                str(partial),
+                parameters,
+                progress_bar=False,
+                cwd=str(chapter.parent),
+                log_output=False,
             )
     except papermill.PapermillExecutionError as error:
         first = (error.source or "").strip().splitlines()

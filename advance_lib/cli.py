@@ -63,20 +63,21 @@ def pretrain(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments import cells_of
-    from advance_lib.runs import Request, finished
+    from advance_lib.runs import Request, finished, requests_of_book
 
-    settings = _settings(arguments)
-    cells = arguments.cell or cells_of(arguments.table)
+    seeds = _settings(arguments).seed_list
+    cells = arguments.cell or (cells_of(arguments.table) if arguments.table else [])
     requests = [
         Request(cell, seed, arguments.dataset, arguments.profile, skip_broken=arguments.skip_broken)
-        for seed in settings.seed_list
+        for seed in seeds
         for cell in cells
-    ]
+    ] or requests_of_book(arguments.profile, arguments.dataset, seeds)
     share, shares = (int(part) for part in arguments.share.split("/"))
     for run in finished(requests[share - 1 :: shares], arguments.device, arguments.jobs):
         scores = run.metrics["scores"]
         found = ", ".join(f"{split} F {values['fscore']:.2f}" for split, values in scores.items())
-        print(f"{run.request.cell} seed {run.request.seed}: {found}  ({run.folder})")
+        split = f"split by {run.request.split.by} {run.request.split.seed}"
+        print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder})")
 
 
 def table(arguments: argparse.Namespace) -> None:
@@ -182,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = add("train", train, "train recognisers, or find them finished, and print their scores", seeds=True)
     command.add_argument("--cell", action="append", help="such as image+sound/Ls; may be repeated")
-    command.add_argument("--table", type=int, default=1, help="all cells of this table, without --cell (default: 1)")
+    command.add_argument("--table", type=int, help="all cells of this table (default: every run that the book shows)")
     command.add_argument("--jobs", type=int, help="processes to train in (default: as many as cores)")
     command.add_argument("--share", default="1/1", help="k/n: only the k-th of n shares of the runs")
 
@@ -193,7 +194,9 @@ def _parser() -> argparse.ArgumentParser:
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
     command.add_argument("image", type=Path, help="photograph")
     command.add_argument("sound", type=Path, help="recording of two seconds or more")
-    command.add_argument("--checkpoint", type=Path, help="model.safetensors of a run (default: the dataset's first run)")
+    command.add_argument(
+        "--checkpoint", type=Path, help="model.safetensors of a run (default: the dataset's first run)"
+    )
 
     command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
     command.add_argument("notebook", type=Path)

@@ -35,7 +35,9 @@ def recipe_of(cell: str, profile: Profile) -> Recipe:
         UserError: no table has such a cell.
     """
     if cell not in {name for table in TABLES.values() for name in table}:
-        raise UserError(f"no cell '{cell}'; choose one of {', '.join(dict.fromkeys(c for t in TABLES.values() for c in t))}")
+        raise UserError(
+            f"no cell '{cell}'; choose one of {', '.join(dict.fromkeys(c for t in TABLES.values() for c in t))}"
+        )
     senses, _ = cell.split("/")
     schedule = Schedule(
         profile.epochs,

@@ -53,22 +53,28 @@ PAPER_FRONT_END = FrontEnd()
 
 @cache
 def _transform(front_end: FrontEnd, rate: int) -> torch.nn.Sequential:
-    return torch.nn.Sequential(
-        torchaudio.transforms.Resample(rate, front_end.sample_rate),
-        torchaudio.transforms.MelSpectrogram(
-            front_end.sample_rate,
-            n_fft=front_end.n_fft,
-            win_length=front_end.win_length,
-            hop_length=front_end.hop_length,
-            f_max=front_end.sample_rate / 2,
-            n_mels=front_end.n_mels,
-            power=front_end.power,
-            mel_scale="slaney",
-            norm="slaney",
-            pad_mode="constant",
-        ),
-        torchaudio.transforms.AmplitudeToDB("power", top_db=front_end.top_db),
-    )
+    # In double precision: bins 60 dB below the loudest would otherwise be off by hundredths of a dB.
+    single = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        return torch.nn.Sequential(
+            torchaudio.transforms.Resample(rate, front_end.sample_rate, dtype=torch.float64),
+            torchaudio.transforms.MelSpectrogram(
+                front_end.sample_rate,
+                n_fft=front_end.n_fft,
+                win_length=front_end.win_length,
+                hop_length=front_end.hop_length,
+                f_max=front_end.sample_rate / 2,
+                n_mels=front_end.n_mels,
+                power=front_end.power,
+                mel_scale="slaney",
+                norm="slaney",
+                pad_mode="constant",
+            ),
+            torchaudio.transforms.AmplitudeToDB("power", top_db=front_end.top_db),
+        )
+    finally:
+        torch.set_default_dtype(single)
 
 
 def log_mel(samples: np.ndarray, rate: int, front_end: FrontEnd = PAPER_FRONT_END) -> np.ndarray:
@@ -83,8 +89,8 @@ def log_mel(samples: np.ndarray, rate: int, front_end: FrontEnd = PAPER_FRONT_EN
         (T, F) float32 in dB, T = 400 frames of 25 ms and F = 64 mel bands.
     """
     with torch.inference_mode():
-        bands = _transform(front_end, rate)(torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)))
-    return bands[:, : front_end.frames].T.contiguous().numpy()
+        bands = _transform(front_end, rate)(torch.from_numpy(samples.astype(np.float64)))
+    return bands[:, : front_end.frames].T.contiguous().float().numpy()
 
 
 def resized(image: np.ndarray, side: int) -> np.ndarray:

@@ -15,15 +15,19 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 import soundfile
+import torch
 from IPython.display import HTML, Image
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from PIL import Image as Picture
 from PIL import ImageOps
 
 from advance_lib.cache import build_folder, written_whole
 from advance_lib.features import log_mel
+from advance_lib.inputs import JITTER, Inputs
 from advance_lib.media import read_clip
+from advance_lib.miniature.sounds import synthesise
 from advance_lib.published import ADVANCE_COUNTS
 
 IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR, PAPER_COLOUR = "#2a6f97", "#bc6c25", "#5a189a", "#7a7a7a"
@@ -139,7 +143,9 @@ def from_wave_to_log_mel(sound: Path | str) -> Figure:
     """Draw a clip's waveform above its log-mel spectrogram, on one time axis."""
     samples, rate = read_clip(Path(sound))
     bands = log_mel(samples, rate)
-    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 4.6), sharex=True, height_ratios=(1, 2), layout="constrained")
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(9, 4.6), sharex=True, height_ratios=(1, 2), layout="constrained"
+    )
     seconds = np.arange(len(samples)) / rate
     step = max(1, len(samples) // 4000)  # enough points for the eye, few enough for the page
     above.plot(seconds[::step], samples[::step], color=SOUND_COLOUR, linewidth=0.5)
@@ -157,6 +163,77 @@ def draw_log_mel(bands: np.ndarray, axis: Axes) -> None:
     axis.set(xlabel="time in seconds", ylabel="mel band")
     axis.grid(False)
     axis.figure.colorbar(picture, ax=axis, label="dB", pad=0.01)
+
+
+def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
+    """Draw the log-mel spectrograms of some pairs, titled by their scenes."""
+    columns = 3
+    rows = -(-len(pairs) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, layout="constrained")
+    for axis, pair in zip(axes.flat, pairs.itertuples(), strict=False):
+        bands = log_mel(*read_clip(Path(pair.sound)))
+        axis.imshow(
+            bands.T, origin="lower", aspect="auto", cmap="magma", extent=(0, 10, 0, bands.shape[1]),
+            vmin=float(bands.max()) - 80,
+        )  # fmt: skip
+        axis.set_title(pair.scene, fontsize=9)
+        axis.grid(False)
+    figure.supxlabel("time in seconds", fontsize=9)
+    figure.supylabel("mel band", fontsize=9)
+    return figure
+
+
+def masks(pairs: pd.DataFrame) -> Image:
+    """Show photographs of the miniature above the same with everything but the scene-defining object dimmed."""
+    side, tiles = 144, []
+    for pair in pairs.itertuples():
+        path = Path(pair.image)
+        mask_file = path.parents[2] / "mask" / path.parent.name / f"{path.stem}.png"
+        picture = np.asarray(ImageOps.fit(Picture.open(path).convert("RGB"), (side, side)))
+        mask = np.asarray(ImageOps.fit(Picture.open(mask_file).convert("L"), (side, side)))[..., None] > 127
+        tiles.append(np.concatenate([picture, np.where(mask, picture, picture // 4)]))
+    alt = (
+        "Photographs of " + ", ".join(pairs["scene"]) + "; below each the same with all but its defining object dimmed"
+    )
+    return Image(_jpeg(np.concatenate(tiles, axis=1)), format="jpeg", alt=alt)
+
+
+def posterior_map(posteriors: pd.DataFrame) -> Figure:
+    """Draw p(event | scene) as a map; rows are events, columns scenes.
+
+    Args:
+        posteriors: index events, columns scenes, entries 0 to 1.
+    """
+    figure, axis = plt.subplots(figsize=(8.5, 0.24 * len(posteriors) + 1.6), layout="constrained")
+    short = posteriors.rename(index=lambda name: name.split(",")[0])
+    sns.heatmap(
+        100 * short, ax=axis, cmap="mako_r", norm=PowerNorm(0.5, 0, 100 * float(short.to_numpy().max())), annot=True,
+        fmt=".0f", annot_kws={"size": 6.5}, cbar_kws={"label": "p(event | scene) in %"},
+    )  # fmt: skip
+    axis.set(xlabel="", ylabel="")
+    axis.tick_params(labelsize=8)
+    return figure
+
+
+def event_players(events: Sequence[str], seed: int = 3) -> str:
+    """Return HTML with one synthesised take of each event to listen to."""
+    rate, cards = 22_050, []
+    for event in events:
+        take = synthesise(event, np.random.default_rng(seed), 5.0, rate)
+        address = site_file(f"{event.split(',')[0].lower().replace(' ', '-')}.mp3", _mp3(take, rate))
+        sound = f'<audio controls preload="metadata" src="{address}"></audio>'
+        cards.append(f'<figure class="pair"><figcaption>{html.escape(event)}</figcaption>{sound}</figure>')
+    return f'<div class="pairs">{"".join(cards)}</div>'
+
+
+def jittered(inputs: Inputs, row: int, variants: int = 5) -> Image:
+    """Show one training photograph as it is, and as the network would see it in some epochs."""
+    original = torch.from_numpy(np.array(inputs.images[row])).permute(2, 0, 1)
+    torch.manual_seed(1)
+    seen = [original, *(JITTER(original) for _ in range(variants))]
+    strip = torch.cat(seen, dim=2).permute(1, 2, 0).numpy()
+    alt = f"A photograph, followed by {variants} flipped and jittered versions of it"
+    return Image(_jpeg(Picture.fromarray(strip).resize((len(seen) * 128, 128))), format="jpeg", alt=alt)
 
 
 def learning_curves(runs: Sequence) -> Figure:

@@ -72,9 +72,7 @@ BACKBONES: dict[str, Callable[[int], ResNet]] = {
     "narrow audio": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, channels=1, width=16),
     # Section 5.1; the audio stem's stride of 1 is that of the released checkpoint (official-code: resnet-audio).
     "resnet101": lambda classes: ResNet(Bottleneck, (3, 4, 23, 3), classes),
-    "resnet50 audio": lambda classes: ResNet(
-        Bottleneck, (3, 4, 6, 3), classes, channels=1, strides=(1, 1, 2, 2, 2)
-    ),
+    "resnet50 audio": lambda classes: ResNet(Bottleneck, (3, 4, 6, 3), classes, channels=1, strides=(1, 1, 2, 2, 2)),
 }
 
 
@@ -107,7 +105,12 @@ class AudiovisualNet(nn.Module):
     """
 
     def __init__(
-        self, visual: ResNet, audio: ResNet, scenes: int, image_side: int, spectrogram: tuple[int, int] = (400, 64)
+        self,
+        visual: ResNet,
+        audio: ResNet,
+        scenes: int,
+        image_side: int,
+        spectrogram: tuple[int, int] = (400, 64),
     ):
         super().__init__()
         self.visual = visual
@@ -119,15 +122,25 @@ class AudiovisualNet(nn.Module):
     def forward(self, image: Tensor | None, log_mel: Tensor | None) -> Outputs:
         """Return scene outputs and both representations.
 
-        A zero input is evaluated once and not per sample: all samples of a batch are then alike, and
-        batch norm's mean and variance over many equal samples are those of one.
-
         Args:
             image: (batch, 3, side, side) normalised, or None for zeros.
             log_mel: (batch, 1, T, F) normalised, or None for zeros.
         """
-        visual = self.visual.represent(self.no_image if image is None else image)
-        audio = self.audio.represent(self.no_sound if log_mel is None else log_mel)
+        visual = _silent(self.visual, self.no_image) if image is None else self.visual.represent(image)
+        audio = _silent(self.audio, self.no_sound) if log_mel is None else self.audio.represent(log_mel)
         batch = max(len(visual), len(audio))
         visual, audio = visual.expand(batch, -1), audio.expand(batch, -1)
         return Outputs(self.scene_head(torch.cat([visual, audio], dim=1)), visual, audio)
+
+
+def _silent(backbone: ResNet, zeros: Tensor) -> Tensor:
+    """Return N(0), (1, features): one evaluation for the whole batch, since all its samples are alike.
+
+    Batch norm uses its running statistics even in training: those of a batch of zeros have no variance, and
+    chasing them would give training and test a different constant.
+    """
+    training = backbone.training
+    backbone.eval()
+    constant = backbone.represent(zeros)
+    backbone.train(training)
+    return constant

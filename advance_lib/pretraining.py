@@ -57,7 +57,13 @@ class Pretrained:
 
 
 def _pretrain(
-    kind: str, backbone: str, classes: list[str], inputs: Inputs, data_key: list[str], schedule: Schedule, device: str
+    kind: str,
+    backbone: str,
+    classes: list[str],
+    inputs: Inputs,
+    data_key: list[str],
+    schedule: Schedule,
+    device: str,
 ) -> Pretrained:
     key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.pretraining"))
     multi_label = inputs.targets.ndim == 2
@@ -97,7 +103,10 @@ def _pretrain(
 
     folder = entry("pretrained", f"{kind}-{key}", make)
     return Pretrained(
-        folder / "network.safetensors", tuple(classes), json.loads((folder / "history.json").read_text())["score"], key
+        folder / "network.safetensors",
+        tuple(classes),
+        json.loads((folder / "history.json").read_text())["score"],
+        key,
     )
 
 

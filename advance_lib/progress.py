@@ -18,5 +18,10 @@ def progress(items: Iterable, what: str, total: int | None = None) -> Iterable:
         total: number of items where ``items`` has no length.
     """
     return tqdm(
-        items, desc=what, total=total, disable=bool(os.environ.get("ADVANCE_QUIET")), mininterval=0.5, leave=False
+        items,
+        desc=what,
+        total=total,
+        disable=bool(os.environ.get("ADVANCE_QUIET")),
+        mininterval=0.5,
+        leave=False,
     )

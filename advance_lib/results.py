@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from advance_lib.datasets import Split
 from advance_lib.experiments import TABLES
 from advance_lib.published import METRICS, PAPER_SCORES, paper_scores
-from advance_lib.runs import Run
+from advance_lib.runs import Request, Run, finished, requests_of_splits
+from advance_lib.settings import Settings
 
 METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
 
@@ -61,3 +63,33 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
     }
     index = [METRIC_NAMES[metric] for metric in METRICS]
     return pd.concat({source: pd.DataFrame(block, index=index) for source, block in blocks.items()})
+
+
+def leak_by_splitting(settings: Settings) -> pd.DataFrame:
+    """Return the test scores of image + sound under a split by location and under one by pair, mean over seeds.
+
+    Chapter: The dataset.
+    """
+    rows = {}
+    for by in ("location", "pair"):
+        requests = [
+            Request("image+sound/Ls", seed, settings.dataset, settings.profile, Split(by))
+            for seed in settings.seed_list
+        ]
+        rows[f"by {by}"] = mean_and_deviation(finished(requests, settings.device), "test").iloc[0].xs("mean", level=1)
+    return pd.DataFrame(rows).T
+
+
+def spread_over_splits(settings: Settings) -> pd.DataFrame:
+    """Return the test F-score of each L_s cell on several splits by location, one training seed: rows are splits."""
+    seed = settings.seed_list[0]
+    cells = ("sound/Ls", "image/Ls", "image+sound/Ls")
+    own = [Request(cell, seed, settings.dataset, settings.profile) for cell in cells]
+    runs = finished([*own, *requests_of_splits(settings.profile, settings.dataset, seed)], settings.device)
+    rows = [
+        (f"split {run.request.split.seed}", run.request.cell, run.metrics["scores"]["test"]["fscore"]) for run in runs
+    ]
+    table = pd.DataFrame(rows, columns=["split", "cell", "fscore"]).pivot(
+        index="split", columns="cell", values="fscore"
+    )
+    return table[list(cells)]

@@ -20,9 +20,19 @@ from joblib import Parallel, delayed
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from advance_lib.cache import UserError, build_folder, code_digest, cores, digest, entry, remove, write_json, written_whole
-from advance_lib.datasets import SPLIT_SEED, inputs_of, open_dataset
-from advance_lib.experiments import recipe_of
+from advance_lib.cache import (
+    UserError,
+    build_folder,
+    code_digest,
+    cores,
+    digest,
+    entry,
+    remove,
+    write_json,
+    written_whole,
+)
+from advance_lib.datasets import THE_SPLIT, Split, inputs_of, open_dataset
+from advance_lib.experiments import TABLES, cells_of, recipe_of
 from advance_lib.features import PAPER_FRONT_END, log_mel, resized
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.media import read_clip, read_image
@@ -34,7 +44,15 @@ from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
 from advance_lib.training import Schedule, predictions, seen_by, start, train_recogniser
 
-PACKAGES = ("torch", "torchvision", "torchaudio", "lightning-fabric", "numpy", "scikit-learn", "advance-companion")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "lightning-fabric",
+    "numpy",
+    "scikit-learn",
+    "advance-companion",
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,7 @@ class Request:
         seed: of initialisation, order and jitter.
         dataset: ``"miniature"``, ``"advance"`` or a folder.
         profile: name in `profiles.PROFILES`.
-        split_seed: which split by location.
+        split: of the dataset.
         skip_broken: leave unusable pairs of the dataset out.
     """
 
@@ -54,7 +72,7 @@ class Request:
     seed: int
     dataset: str = "miniature"
     profile: str = "mini"
-    split_seed: int = SPLIT_SEED
+    split: Split = THE_SPLIT
     skip_broken: bool = False
 
 
@@ -121,7 +139,7 @@ def pretrained_audio(profile: Profile, device: str = "auto") -> Pretrained:
 
 def _key(request: Request, networks: tuple[Pretrained, Pretrained] | None) -> str:
     profile = get_profile(request.profile)
-    dataset = open_dataset(request.dataset, profile, request.split_seed, request.skip_broken)
+    dataset = open_dataset(request.dataset, profile, request.split, request.skip_broken)
     return digest(
         asdict(recipe_of(request.cell, profile)),
         request.seed,
@@ -138,7 +156,7 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
     """Train and evaluate one run, and leave its files in ``folder``."""
     profile = get_profile(request.profile)
     recipe = recipe_of(request.cell, profile)
-    dataset, inputs = inputs_of(request.dataset, profile, request.split_seed, request.skip_broken)
+    dataset, inputs = inputs_of(request.dataset, profile, request.split, request.skip_broken)
     rows = dataset.rows()
     weights = tuple(network.weights for network in networks) if networks else (None, None)
     began = time.perf_counter()
@@ -149,11 +167,19 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
     # The selected epoch is tested once: nothing below feeds back into the training.
     tested = {name: rows[name] for name in ("validation", "test", "exam") if name in rows}
     probabilities = predictions(
-        fabric, model, seen_by(recipe.senses, inputs), np.concatenate(list(tested.values())), torch.nn.Softmax(dim=1)
+        fabric,
+        model,
+        seen_by(recipe.senses, inputs),
+        np.concatenate(list(tested.values())),
+        torch.nn.Softmax(dim=1),
     )
     table = dataset.pairs.iloc[np.concatenate(list(tested.values()))][["id", "scene", "location", "split"]]
     table = pd.concat(
-        [table.reset_index(drop=True), pd.DataFrame(probabilities, columns=[f"p({s})" for s in dataset.scenes])], axis=1
+        [
+            table.reset_index(drop=True),
+            pd.DataFrame(probabilities, columns=[f"p({s})" for s in dataset.scenes]),
+        ],
+        axis=1,
     )
     guessed = np.array(dataset.scenes)[probabilities.argmax(1)]
     scores = {
@@ -175,7 +201,8 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
     write_json(folder / "config.json", config)
     _save_checkpoint(model, inputs.normaliser, config, folder / "model.safetensors")
     write_json(
-        folder / "metrics.json", {"scores": scores, "epoch": best["epoch"], "seconds": seconds, "history": history}
+        folder / "metrics.json",
+        {"scores": scores, "epoch": best["epoch"], "seconds": seconds, "history": history},
     )
     remove([folder / "state.safetensors"])
 
@@ -185,6 +212,26 @@ def _save_checkpoint(model: AudiovisualNet, normaliser: Normaliser, config: dict
     tensors |= {f"normaliser.{name}": value for name, value in asdict(normaliser).items()}
     with written_whole(path) as partial:
         save_file(tensors, partial, {"config": json.dumps(config)})
+
+
+def requests_of_book(profile: str, dataset: str, seeds: Sequence[int]) -> list[Request]:
+    """Return every run that the chapters show, so that a graph can train them beforehand."""
+    cells = dict.fromkeys(cell for number in TABLES for cell in cells_of(number))
+    tables = [Request(cell, seed, dataset, profile) for seed in seeds for cell in cells]
+    careless = [Request("image+sound/Ls", seed, dataset, profile, Split("pair")) for seed in seeds]
+    return [*tables, *careless, *requests_of_splits(profile, dataset, seeds[0])]
+
+
+OTHER_SPLITS = (1, 2)
+
+
+def requests_of_splits(profile: str, dataset: str, seed: int) -> list[Request]:
+    """Return the runs of Table 1's L_s columns on other splits by location, one training seed each."""
+    return [
+        Request(cell, seed, dataset, profile, Split(seed=split))
+        for split in OTHER_SPLITS
+        for cell in ("sound/Ls", "image/Ls", "image+sound/Ls")
+    ]
 
 
 def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None = None) -> list[Run]:
@@ -217,7 +264,7 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
     workers = min(jobs or (1 if on_gpu else cores()), len(missing))
     if workers > 1:
         for request, _ in missing.values():  # features once, before the workers ask for them
-            inputs_of(request.dataset, get_profile(request.profile), request.split_seed, request.skip_broken)
+            inputs_of(request.dataset, get_profile(request.profile), request.split, request.skip_broken)
         trained = Parallel(n_jobs=workers, return_as="generator_unordered")(
             delayed(_in_worker)(key, *one, device) for key, one in missing.items()
         )
@@ -226,9 +273,7 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
     else:
         for key, (request, networks) in missing.items():
             _one(key, request, networks, device)
-    return [
-        Run(request, build_folder() / "runs" / key) for request, (key, _) in zip(requests, keys, strict=True)
-    ]
+    return [Run(request, build_folder() / "runs" / key) for request, (key, _) in zip(requests, keys, strict=True)]
 
 
 def _one(key: str, request: Request, networks: tuple[Pretrained, Pretrained] | None, device: str) -> None:
@@ -259,9 +304,7 @@ def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
         **{k.removeprefix("normaliser."): v for k, v in tensors.items() if k.startswith("normaliser.")}
     )
     state = {k: v for k, v in tensors.items() if not k.startswith("normaliser.")}
-    backbones = [
-        BACKBONES[config["recipe"][sense]](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")
-    ]
+    backbones = [BACKBONES[config["recipe"][sense]](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")]
     model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"])
     model.load_state_dict(state)
     return model.eval(), normaliser, config

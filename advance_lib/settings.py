@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from advance_lib.cache import UserError
 from advance_lib.datasets import Dataset, open_dataset
-from advance_lib.inputs import Inputs
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished
 

@@ -50,9 +50,7 @@ def test_mask_is_a_part_of_the_middle(category):
 
 @pytest.mark.parametrize("category", ["airport", "forest", "harbour", "residential"])
 def test_difficulty_changes_the_picture_and_takes_from_the_object(category):
-    easy, hard = (
-        np.mean([place(category, s, difficulty=d).mask.mean() for s in range(6)]) for d in (0.0, 1.4)
-    )
+    easy, hard = (np.mean([place(category, s, difficulty=d).mask.mean() for s in range(6)]) for d in (0.0, 1.4))
     assert hard < easy
     assert (place(category, difficulty=0.1).canvas != place(category, difficulty=1.2).canvas).any()
 

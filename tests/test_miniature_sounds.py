@@ -40,9 +40,7 @@ def test_every_instrument_plays_a_take_that_never_falls_silent(event):
         assert take.dtype == np.float32 and take.shape == (round(seconds * rate),)
         assert np.isfinite(take).all() and np.abs(take).max() <= 1
         loud, peak = rms(take), np.abs(take).max()
-        assert loud == pytest.approx(LOUDNESS, rel=1e-3) or (
-            loud < LOUDNESS and peak == pytest.approx(1, rel=1e-3)
-        )
+        assert loud == pytest.approx(LOUDNESS, rel=1e-3) or (loud < LOUDNESS and peak == pytest.approx(1, rel=1e-3))
         for start in range(0, len(take) - 5 * rate, rate // 3):
             assert rms(take[start : start + 5 * rate]) > 0.05 * loud
 

@@ -330,9 +330,7 @@ def farmland(g, d):
         edges &= r > 0
     g.mask[:] = True
     if g.rng.random() < 0.5:
-        road(
-            g, u, v - g.rng.uniform(-60, 60) + 6 * noise(g, 200, 1), 5, choose(g.rng, [ASPHALT, SAND]), False
-        )
+        road(g, u, v - g.rng.uniform(-60, 60) + 6 * noise(g, 200, 1), 5, choose(g.rng, [ASPHALT, SAND]), False)
     hedge = scatter(g, 6)
     hedge = hedge[sample(g, edges, hedge) & (sample(g, noise(g, 120, 1), hedge) > 0.3 - d * 0.5)]
     plant(g, hedge, 3 * g.rng.uniform(0.7, 1.3, len(hedge)), LEAVES)
@@ -392,9 +390,7 @@ def harbour(g, d):
         if abs(x) < 190 * g.size:
             pier = rectangle(world(g, (x, quay + pontoon / 2), angle), 2.5, pontoon, angle)
             piers.append(Shape(pier, CONCRETE, 1))
-            boats += _boats(
-                g, angle, x, np.arange(quay + 8, quay + pontoon, length * 0.36 + 0.8), length, busy
-            )
+            boats += _boats(g, angle, x, np.arange(quay + 8, quay + pontoon, length * 0.36 + 0.8), length, busy)
     draw(g, piers + boats, defining=True)
 
 
@@ -408,9 +404,7 @@ def _boats(g, angle, x, berths, length, busy):
                 here = length * g.rng.uniform(0.7, 1.15)
                 spot = world(g, (x + side * (2 + here / 2), y), angle)
                 heading = angle + (np.pi if side > 0 else 0)
-                shapes.append(
-                    Shape(outline(spot, heading, hull, here, here * 0.3), choose(g.rng, HULLS), 1.5)
-                )
+                shapes.append(Shape(outline(spot, heading, hull, here, here * 0.3), choose(g.rng, HULLS), 1.5))
                 cabin = rectangle(spot, here * 0.35, here * 0.16, heading)
                 shapes.append(Shape(cabin, choose(g.rng, [(0.3, 0.36, 0.45), CONCRETE, SOIL]), 2.5))
     return shapes
@@ -614,9 +608,7 @@ def _diamond(g, u, v):
     turf = textured(vary(g.rng, (0.30, 0.45, 0.22)), 0.06 * np.sign(np.sin((u + v) / (6 * s))))
     grass = above(g, 112 * s - r) * above(g, u, 2 * s) * above(g, v, 2 * s)
     dirt = above(g, 46 * s - np.hypot(u - 13 * s, v - 13 * s))
-    diamond = box(g, u - 14 * s, v - 14 * s, 22 * s, 22 * s) * above(
-        g, np.hypot(u - 14 * s, v - 14 * s), 3 * s
-    )
+    diamond = box(g, u - 14 * s, v - 14 * s, 22 * s, 22 * s) * above(g, np.hypot(u - 14 * s, v - 14 * s), 3 * s)
     paint(g, fan * np.maximum(grass * (1 - dirt), diamond), turf)
     define(g, fan)
 
@@ -812,18 +804,14 @@ def solar_farm(g, d):
         along, down = field[1] - field[0], field[2] - field[1]
         count = max(int(np.hypot(*down) / 8), 1)
         for k in (np.arange(count) + 0.5) / count - 0.5:
-            shapes.append(
-                Shape(rectangle(middle + k * down, np.hypot(*along), 4.2, angle), (0.16, 0.20, 0.33), 2)
-            )
+            shapes.append(Shape(rectangle(middle + k * down, np.hypot(*along), 4.2, angle), (0.16, 0.20, 0.33), 2))
     draw(g, shapes, defining=True)
 
 
 def storage_tanks(g, d):
     """Round tanks inside bunds."""
     angle = g.rng.uniform(0, np.pi)
-    paint(
-        g, np.ones_like(g.height), ramp(0.5 + 0.2 * noise(g, 40, 4), vary(g.rng, SOIL), vary(g.rng, CONCRETE))
-    )
+    paint(g, np.ones_like(g.height), ramp(0.5 + 0.2 * noise(g, 40, 4), vary(g.rng, SOIL), vary(g.rng, CONCRETE)))
     turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     ring = np.stack([np.cos(turn), np.sin(turn)], 1)
     shapes, gap = [], g.rng.uniform(46, 62)
@@ -834,9 +822,7 @@ def storage_tanks(g, d):
             if g.rng.random() < 0.85:
                 radius = g.rng.uniform(10, 0.4 * gap)
                 shapes.append(Shape(spot + radius * ring, WHITE, 11))
-                shapes.append(
-                    Shape(spot + 0.93 * radius * ring, choose(g.rng, [WHITE, (0.75, 0.75, 0.72)]), 11)
-                )
+                shapes.append(Shape(spot + 0.93 * radius * ring, choose(g.rng, [WHITE, (0.75, 0.75, 0.72)]), 11))
     draw(g, shapes, defining=True)
 
 

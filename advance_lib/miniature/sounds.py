@@ -109,9 +109,7 @@ def cheering(rng, seconds, rate):
     y = scatter(rng, bank, times, 0.05, seconds, rate)
     claps = resonate(sparks(rng, n, rate, rng.uniform(60, 800)), rate, [1200, 2600], 900)
     y = y / y.std() + rng.uniform(0.1, 1.3) * claps / claps.std()
-    return reverberant(
-        rng, y * wander(rng, n, rate, 1.5, 0.3, 1), rate, rng.uniform(0.5, 2), rng.uniform(0.2, 1)
-    )
+    return reverberant(rng, y * wander(rng, n, rate, 1.5, 0.3, 1), rate, rng.uniform(0.5, 2), rng.uniform(0.2, 1))
 
 
 def run(rng, seconds, rate):
@@ -150,9 +148,7 @@ def whistle(rng, seconds, rate):
 def _bouts(rng, seconds, longest, calls, gap):
     """Times of calls in bouts, at most `longest` seconds apart, of `calls` (from, below) `gap` s apart."""
     bouts = onsets(rng, seconds, longest / 2.5, longest)
-    return np.concatenate(
-        [b + gap * rng.uniform(0.85, 1.15) * np.arange(rng.integers(*calls)) for b in bouts]
-    )
+    return np.concatenate([b + gap * rng.uniform(0.85, 1.15) * np.arange(rng.integers(*calls)) for b in bouts])
 
 
 def clip_clop(rng, seconds, rate):
@@ -281,11 +277,7 @@ def bee(rng, seconds, rate):
     """Bees and wasps that come near and leave again: a reedy buzz around 200 Hz."""
     n, y = round(seconds * rate), 0
     for _ in range(rng.integers(1, 4)):
-        pitch = (
-            rng.uniform(120, 300)
-            * wander(rng, n, rate, 0.12, 0.95, 1.05)
-            * wander(rng, n, rate, 1, 0.85, 1.1)
-        )
+        pitch = rng.uniform(120, 300) * wander(rng, n, rate, 0.12, 0.95, 1.05) * wander(rng, n, rate, 1, 0.85, 1.1)
         near = wander(rng, n, rate, rng.uniform(0.3, 1.5), 0, 1) ** 2 + 0.05
         y = y + near * tone(pitch, n, rate, buzz(rng.uniform(-1.5, -0.5), 24))
     return bandpass(y, rate, 150, rng.uniform(1500, 6000))
@@ -338,9 +330,7 @@ def organ(rng, seconds, rate):
     for length in np.diff([*times, seconds]):
         m = round(length * rate) + rate // 8
         steps = rng.choice([0, 2, 4, 5, 7, 9]) + rng.permutation([-12, 0, 4, 7, 12])[: rng.integers(2, 5)]
-        chords.append(
-            sum(tone(root * 2 ** (s / 12), m, rate, stops) for s in steps) * fade(m, rate, 0.05, 0.08)
-        )
+        chords.append(sum(tone(root * 2 ** (s / 12), m, rate, stops) for s in steps) * fade(m, rate, 0.05, 0.08))
     y = scatter(rng, chords, times, 0.7, seconds, rate)
     return reverberant(rng, y, rate, rng.uniform(1, 3), rng.uniform(0.3, 0.9))
 
@@ -356,9 +346,7 @@ def drum(rng, seconds, rate):
     bar, y = np.arange(0, seconds, 16 * sixteenth)[:, None], 0
     for hit in (deep, high, snare):
         beats = rng.choice(16, rng.integers(2, 8), replace=False)
-        y = y + rng.uniform(0.3, 1) * scatter(
-            rng, [hit], (bar + beats * sixteenth).ravel(), 0.5, seconds, rate
-        )
+        y = y + rng.uniform(0.3, 1) * scatter(rng, [hit], (bar + beats * sixteenth).ravel(), 0.5, seconds, rate)
     return reverberant(rng, y, rate, rng.uniform(0.3, 1.2), rng.uniform(0, 0.5))
 
 
@@ -399,15 +387,11 @@ def stream(rng, seconds, rate):
     bubbles, top = [], rng.uniform(1200, 4000)
     for pitch in np.exp(rng.uniform(np.log(300), np.log(top), 50)):
         m = round(rng.uniform(0.02, 0.08) * rate)
-        bubble = tone([pitch, pitch * rng.uniform(1, 1.5)], m, rate) * decay(
-            m, rate, rng.uniform(4, 12) / pitch
-        )
+        bubble = tone([pitch, pitch * rng.uniform(1, 1.5)], m, rate) * decay(m, rate, rng.uniform(4, 12) / pitch)
         bubbles.append(bubble * fade(m, rate, 0.003, 0.01))
     times = rng.uniform(0, seconds, int(seconds * np.exp(rng.uniform(np.log(50), np.log(350)))))
     y = scatter(rng, bubbles, times, 0.02, seconds, rate)
-    wash = noise(rng, len(y), rate, 400, 5000, slope=rng.uniform(-3, 0)) * wander(
-        rng, len(y), rate, 0.3, 0.7, 1
-    )
+    wash = noise(rng, len(y), rate, 400, 5000, slope=rng.uniform(-3, 0)) * wander(rng, len(y), rate, 0.3, 0.7, 1)
     return y / y.std() + rng.uniform(0.3, 1.5) * wash
 
 
@@ -474,13 +458,9 @@ def train(rng, seconds, rate):
     """Wagons over rail joints: a rolling roar and the clatter of paired axles."""
     n, m = round(seconds * rate), round(0.2 * rate)
     body = rng.uniform([120, 600, 1600], [350, 1200, 2800])
-    clacks = [
-        resonate(noise(rng, m, rate, 60, 4000), rate, body, 250) * decay(m, rate, 0.03) for _ in range(4)
-    ]
+    clacks = [resonate(noise(rng, m, rate, 60, 4000), rate, body, 250) * decay(m, rate, 0.03) for _ in range(4)]
     wagon, axle = rng.uniform(0.5, 1.6), rng.uniform(0.08, 0.16)
-    times = (
-        np.arange(rng.uniform(0, 0.3), seconds, wagon)[:, None] + axle * np.array([0, 1, 2.2, 3.2])
-    ).ravel()
+    times = (np.arange(rng.uniform(0, 0.3), seconds, wagon)[:, None] + axle * np.array([0, 1, 2.2, 3.2])).ravel()
     clatter = scatter(rng, clacks, times, 0.5, seconds, rate)
     roar = noise(rng, n, rate, 50, rng.uniform(300, 1200)) * wander(rng, n, rate, 2, 0.5, 1)
     return roar + rng.uniform(0.4, 1.5) * clatter / clatter.std()
@@ -511,9 +491,7 @@ def aircraft(rng, seconds, rate):
 def helicopter(rng, seconds, rate):
     """Blades that slap the air ten to twenty times a second, over the noise of turbine and gear."""
     n = round(seconds * rate)
-    slap = np.maximum(
-        tone(rng.uniform(9, 23) * wander(rng, n, rate, 3, 0.97, 1.03), n, rate, buzz(-0.5, 8)), 0
-    )
+    slap = np.maximum(tone(rng.uniform(9, 23) * wander(rng, n, rate, 3, 0.97, 1.03), n, rate, buzz(-0.5, 8)), 0)
     y = noise(rng, n, rate, 50, rng.uniform(300, 1800)) * (rng.uniform(0.05, 0.3) + slap / slap.max())
     whine = tone(rng.uniform(600, 2000), n, rate, [1, 0.3])
     return (y + rng.uniform(0, 0.06) * whine) * wander(rng, n, rate, 3, 0.35, 1)
@@ -537,9 +515,7 @@ def fireworks(rng, seconds, rate):
         up, start = round(rng.uniform(0.2, 0.8) * rate), rng.uniform(700, 2500)
         rise = tone([start, start * rng.uniform(1.2, 2)], up, rate, [1, 0.2]) * fade(up, rate, 0.15, 0.04)
         bang = noise(rng, m, rate, 40, rng.uniform(400, 1800)) * decay(m, rate, rng.uniform(0.05, 0.2))
-        crackle = bandpass(sparks(rng, m, rate, rng.uniform(20, 200)), rate, 1000, 7000) * fade(
-            m, rate, 0.2, 1
-        )
+        crackle = bandpass(sparks(rng, m, rate, rng.uniform(20, 200)), rate, 1000, 7000) * fade(m, rate, 0.2, 1)
         bang += max(rng.uniform(-0.5, 1), 0) * crackle / np.abs(crackle).max()
         rockets.append(np.concatenate([rng.choice([0, 0.15]) * rise, bang]))
     times = onsets(rng, seconds, 0.3, rng.uniform(0.8, 3))

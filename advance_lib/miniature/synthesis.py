@@ -23,9 +23,7 @@ def _band(frequency, low, high, order, slope=0.0):
     return (np.maximum(f, 20) / 1000) ** (slope / 6.02) / skirts
 
 
-def noise(
-    rng: Generator, n: int, rate: int, low: float, high: float, order: float = 1, slope: float = 0
-) -> np.ndarray:
+def noise(rng: Generator, n: int, rate: int, low: float, high: float, order: float = 1, slope: float = 0) -> np.ndarray:
     """Gaussian noise in a band, drawn in the frequency domain.
 
     Args:
@@ -42,9 +40,7 @@ def noise(
     """
     size = fft.next_fast_len(n, real=True)
     spectrum = rng.standard_normal(2 * (size // 2 + 1), dtype=np.float32).view(np.complex64)
-    x = fft.irfft(
-        spectrum * _band(fft.rfftfreq(size, 1 / rate), low, high, order, slope).astype(np.float32), size
-    )
+    x = fft.irfft(spectrum * _band(fft.rfftfreq(size, 1 / rate), low, high, order, slope).astype(np.float32), size)
     return x[:n] / np.sqrt(np.mean(x[:n] ** 2) + 1e-20)
 
 

@@ -44,8 +44,8 @@ class World:
     side: int = 256
     seed: int = 2020
     exam: bool = False
-    difficulty: float = 0.6
-    g: float = 4.0
+    difficulty: float = 0.75
+    g: float = 5.0
 
 
 @dataclass(frozen=True)

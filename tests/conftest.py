@@ -1,0 +1,56 @@
+"""Fixtures: a build folder of the test's own, and a dataset so small that its truth is plain."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+os.environ["ADVANCE_QUIET"] = "1"
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture
+def shared():
+    """The folder of real material; tests that want it skip where it is absent."""
+    if not SHARED.exists():
+        pytest.skip("the folder of real material (../shared) is not here")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path, monkeypatch):
+    """A build folder of the test's own."""
+    folder = tmp_path / "build"
+    monkeypatch.setenv("ADVANCE_BUILD", str(folder))
+    return folder
+
+
+def write_pair(folder, scene, pair_id, colour=(0, 128, 0), hertz=440.0, seconds=2.0, rate=8000, side=24):
+    """Write one photograph of a colour and one tone."""
+    for sense in ("vision", "sound"):
+        (folder / sense / scene).mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(abs(hash((scene, pair_id))) % 2**32).integers(0, 40, (side, side, 3))
+    picture = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(picture).save(folder / "vision" / scene / f"{pair_id}.jpg")
+    time = np.arange(int(seconds * rate)) / rate
+    soundfile.write(folder / "sound" / scene / f"{pair_id}.wav", 0.3 * np.sin(2 * np.pi * hertz * time), rate)
+
+
+COLOURS = {"desert": ((200, 150, 60), 300.0), "ice": ((200, 210, 215), 800.0), "wood": ((20, 90, 20), 2000.0)}
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Three scenes of a user's own, ten locations each, every third with a sibling: 42 pairs."""
+    folder = tmp_path / "tiny"
+    for index, (scene, (colour, hertz)) in enumerate(COLOURS.items()):
+        for location in range(10):
+            name = f"{1000 * index + location:05d}"
+            write_pair(folder, scene, name, colour, hertz)
+            if location % 3 == 0:
+                write_pair(folder, scene, f"{name}_1", colour, hertz * 1.01)
+    return folder

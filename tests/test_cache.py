@@ -1,0 +1,76 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from advance_lib import cache
+
+
+def test_syntax_digest_ignores_comments_and_docstrings_but_not_code():
+    plain = "def loss(x):\n    return x + 1\n"
+    explained = '"""Module."""\n\n\ndef loss(x):  # why\n    """What."""\n    return (x + 1)\n'
+    changed = "def loss(x):\n    return x + 2\n"
+    assert cache.syntax_digest(plain) == cache.syntax_digest(explained)
+    assert cache.syntax_digest(plain) != cache.syntax_digest(changed)
+
+
+def test_code_digest_follows_imports(monkeypatch, tmp_path):
+    package = tmp_path / "advance_lib"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "objectives.py").write_text("def scene_loss(x):\n    return x\n")
+    (package / "training.py").write_text("from advance_lib.objectives import scene_loss\n")
+    monkeypatch.setattr(cache, "PACKAGE", package)
+
+    def digest():
+        cache.code_digest.cache_clear()
+        return cache.code_digest("advance_lib.training")
+
+    before = digest()
+    (package / "objectives.py").write_text('def scene_loss(x):\n    """An edited comment."""\n    return x\n')
+    assert digest() == before
+    (package / "objectives.py").write_text("def scene_loss(x):\n    return 2 * x\n")
+    assert digest() != before
+    cache.code_digest.cache_clear()
+
+
+def test_training_depends_on_its_objective_and_not_on_figures():
+    names = set(cache._imported_modules((cache.PACKAGE / "training.py").read_text()))
+    assert "advance_lib.objectives" in names and "advance_lib.models" in names
+    assert not names & {"advance_lib.figures", "advance_lib.results", "advance_lib.cli"}
+
+
+def test_written_whole_leaves_nothing_after_a_failure(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), cache.written_whole(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_entry_is_made_once_and_resumes(build):
+    calls = []
+
+    def fails(folder):
+        (folder / "first").write_text("done")
+        raise KeyboardInterrupt
+
+    def succeeds(folder):
+        calls.append((folder / "first").exists())
+        (folder / "second").write_text("done")
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.entry("things", "key", fails)
+    assert not (build / "things" / "key").exists()
+    for _ in range(2):
+        folder = cache.entry("things", "key", succeeds)
+    assert calls == [True] and {path.name for path in folder.iterdir()} == {"first", "second"}
+
+
+def test_build_folder_can_be_moved(tmp_path):
+    code = "from advance_lib.cache import build_folder; print(build_folder())"
+    environment = os.environ | {"ADVANCE_BUILD": str(tmp_path / "elsewhere")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str((tmp_path / "elsewhere").resolve())

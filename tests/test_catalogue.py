@@ -1,0 +1,113 @@
+import shutil
+import subprocess
+import sys
+import warnings
+
+import pytest
+from conftest import write_pair
+
+from advance_lib import catalogue as module
+from advance_lib.catalogue import DatasetError, catalogue_digest, location_of, read_catalogue, siblings_per_location
+
+
+def test_pairs_scenes_and_locations(tiny):
+    table = read_catalogue(tiny)
+    assert list(table.columns) == module.COLUMNS
+    assert len(table) == 42 and table["location"].nunique() == 30
+    assert sorted(set(table["scene"])) == ["desert", "ice", "wood"]  # a user's own classes
+    for row in table.itertuples():
+        assert row.image.endswith(f"vision/{row.scene}/{row.id}.jpg")
+        assert row.sound.endswith(f"sound/{row.scene}/{row.id}.wav")
+    assert siblings_per_location(table).loc["ice", "locations"] == 10
+
+
+@pytest.mark.parametrize(
+    ("pair", "location"),
+    [("00414", "00414"), ("00414_2", "00414"), ("00414_12", "00414"), ("IMG_2034", "IMG_2034"), ("beach_1", "beach_1")],
+)
+def test_location_of(pair, location):
+    assert location_of(pair) == location
+
+
+def test_a_missing_file_shifts_no_other_pair(tiny):
+    (tiny / "sound" / "desert" / "00000.wav").unlink()
+    with pytest.raises(DatasetError, match=r"vision/desert/00000\.jpg: has no sound"):
+        read_catalogue(tiny)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = read_catalogue(tiny, skip_broken=True)
+    assert "00000.jpg" in str(caught[0].message)
+    assert len(table) == 41 and "00000" not in set(table["id"])
+    assert all(row.image.split("/")[-1][:-4] == row.sound.split("/")[-1][:-4] == row.id for row in table.itertuples())
+
+
+def test_every_offender_is_listed_at_once(tiny):
+    (tiny / "vision" / "ice" / "01001.jpg").write_bytes(b"")
+    (tiny / "sound" / "wood" / "02002.wav").write_bytes(b"no sound")
+    shutil.copy(tiny / "vision" / "wood" / "02003.jpg", tiny / "vision" / "wood" / "02003.png")
+    with pytest.raises(DatasetError) as caught:
+        read_catalogue(tiny)
+    message = str(caught.value)
+    assert all(name in message for name in ("01001.jpg", "02002.wav", "02003.png", "--skip-broken"))
+
+
+def test_files_are_decoded_once_and_again_when_they_change(tiny, monkeypatch):
+    decoded = []
+    check = module._check
+    monkeypatch.setattr(module, "_check", lambda path: decoded.append(path.name) or check(path))
+    first = read_catalogue(tiny)
+    assert len(decoded) == 84
+    again = read_catalogue(tiny)
+    assert len(decoded) == 84 and again.equals(first)
+    write_pair(tiny, "ice", "01000", colour=(1, 2, 3))
+    changed = read_catalogue(tiny)
+    assert len(decoded) == 86 and catalogue_digest(changed) != catalogue_digest(first)
+
+
+def test_digest_does_not_depend_on_where_the_data_lies(tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "moved")
+    assert catalogue_digest(read_catalogue(tiny)) == catalogue_digest(read_catalogue(tmp_path / "moved"))
+
+
+def test_locations_can_be_given(tiny):
+    (tiny / "pairs.csv").write_text("id,location\n00000,here\n00001,here\n")
+    table = read_catalogue(tiny).set_index("id")
+    assert table.loc["00000", "location"] == table.loc["00001", "location"] == "here"
+    assert table.loc["00002", "location"] == "00002"
+
+
+def test_folders_that_are_no_dataset(tmp_path):
+    with pytest.raises(DatasetError, match="no such folder"):
+        read_catalogue(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="no folder 'vision'"):
+        read_catalogue(tmp_path / "empty")
+
+
+def test_real_pairs_and_their_broken_relatives(shared, tmp_path):
+    """The real set reads without a complaint; each broken file is reported or converted as its README asks."""
+    real = tmp_path / "real"
+    subprocess.run(
+        [sys.executable, shared / "real-pairs" / "unpack.py", real, "--size", "64"], check=True, capture_output=True
+    )
+    table = read_catalogue(real)
+    assert len(table) == 1014 and table["location"].nunique() == 772 and table["scene"].nunique() == 13
+    bad = shared / "real-pairs" / "broken"
+    harbour = {sense: real / sense / "harbour" for sense in ("vision", "sound")}
+    for source in sorted(bad.glob("*.*")):
+        number = source.name[:2]
+        if source.suffix == ".jpg":
+            shutil.copy(source, harbour["vision"] / f"990{number}.jpg")
+            if number != "12":
+                shutil.copy(harbour["sound"] / "00414.wav", harbour["sound"] / f"990{number}.wav")
+        elif source.suffix == ".wav":
+            shutil.copy(source, harbour["sound"] / f"990{number}.wav")
+            shutil.copy(harbour["vision"] / "00414.jpg", harbour["vision"] / f"990{number}.jpg")
+    with pytest.raises(DatasetError) as caught:
+        read_catalogue(real)
+    named = {line.split("/990")[1][:2] for line in str(caught.value).splitlines() if "/990" in line}
+    assert named == {"01", "02", "03", "06", "07", "08", "09", "12"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kept = set(read_catalogue(real, skip_broken=True)["id"])
+    assert {"99004", "99005", "99010", "99011"} <= kept and len(kept) == 1018

@@ -1,0 +1,122 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from advance_lib import training
+from advance_lib.catalogue import read_catalogue
+from advance_lib.datasets import inputs_of
+from advance_lib.profiles import PROFILES
+from advance_lib.training import Recipe, Schedule, predictions, train_recogniser
+
+SMALL = replace(PROFILES["smoke"], image_side=32)
+SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
+
+
+def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE):
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset, inputs = inputs_of(str(tiny), SMALL)
+    recipe = Recipe(senses, "narrow visual", "narrow audio", schedule, pretrained=False)
+    model, fabric, history = train_recogniser(
+        recipe, inputs, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
+    )
+    seen = training.seen_by(senses, inputs)
+    return predictions(fabric, model, seen, dataset.rows()["test"], torch.nn.Softmax(dim=1)), history, dataset
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path):
+    first, history, _ = train(tiny, tmp_path / "a")
+    again, history_again, _ = train(tiny, tmp_path / "b")
+    other, *_ = train(tiny, tmp_path / "c", seed=1)
+    assert np.array_equal(first, again) and history == history_again
+    assert not np.array_equal(first, other)
+
+
+def test_it_learns_colours_and_tones(tiny, tmp_path):
+    probabilities, history, dataset = train(tiny, tmp_path, schedule=replace(SCHEDULE, epochs=6))
+    truth = dataset.catalogue["scene"].map(dataset.scenes.index).to_numpy()[dataset.rows()["test"]]
+    assert history[-1]["loss"] < history[0]["loss"] / 2
+    assert (probabilities.argmax(1) == truth).mean() > 0.8
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("senses", ["image", "sound"])
+def test_a_unimodal_network_ignores_the_other_sense(tiny, tmp_path, senses):
+    probabilities, *_ = train(tiny, tmp_path / senses, senses=senses, schedule=replace(SCHEDULE, epochs=1))
+    assert probabilities.std(axis=0).max() > 0  # it answers to its own sense
+    dataset, inputs = inputs_of(str(tiny), SMALL)
+    assert (training.seen_by(senses, inputs).images is None) == (senses == "sound")
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypatch):
+    whole, history, _ = train(tiny, tmp_path / "whole")
+    save = training._save_state
+
+    def stop_after_two(path, model, optimizer, past):
+        save(path, model, optimizer, past)
+        if len(past) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_save_state", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny, tmp_path / "parts")
+    monkeypatch.setattr(training, "_save_state", save)
+    resumed, history_resumed, _ = train(tiny, tmp_path / "parts")
+    assert np.array_equal(whole, resumed) and history == history_resumed
+
+
+def test_the_tested_weights_are_those_of_the_best_epoch(tiny, tmp_path):
+    _, history, _ = train(tiny, tmp_path)
+    saved = training.load_file(tmp_path / "model.safetensors")
+    best = max(history, key=lambda past: past["validation"])["epoch"]
+    shorter, *_ = train(tiny, tmp_path / "short", schedule=replace(SCHEDULE, epochs=best + 1))
+    same = training.load_file(tmp_path / "short" / "model.safetensors")
+    assert all(torch.equal(saved[name], same[name]) for name in saved) and len(shorter)
+
+
+def test_cosine_schedule_falls_to_zero():
+    schedule = Schedule(1, 1, 2.0, decay="cosine")
+    rates = [schedule.learning_rate_of(share) for share in (0, 0.5, 1)]
+    assert rates == pytest.approx([2.0, 1.0, 0.0])
+    assert Schedule(1, 1, 2.0).learning_rate_of(0.9) == 2.0
+
+
+COMMAND = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_training import train, SCHEDULE
+found, history, _ = train(Path({tiny!r}), Path({folder!r}), schedule=replace(SCHEDULE, epochs=6))
+import numpy; numpy.save({result!r}, found)
+"""
+
+
+def test_kill_minus_nine_in_the_middle_of_training_loses_nothing(tiny, tmp_path):
+    def start(name):
+        values = {"tests": str(Path(__file__).parent), "tiny": str(tiny), "folder": str(tmp_path / name)}
+        code = COMMAND.format(**values, result=str(tmp_path / f"{name}.npy"))
+        return subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+    read_catalogue(tiny)
+    assert start("whole").wait() == 0
+    killed = start("killed")
+    state = tmp_path / "killed" / "state.safetensors"
+    while not state.exists():
+        assert killed.poll() is None
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    with training.safe_open(state, "pt") as file:
+        done = len(json.loads(file.metadata()["history"]))
+    assert 1 <= done < 6 and not (tmp_path / "killed.npy").exists()
+    assert start("killed").wait() == 0
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "killed.npy"))
