@@ -10,7 +10,7 @@ READY := .venv/.ready
 CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test lab clean lock
+.PHONY: help book test lab outputs clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,7 +26,7 @@ $(READY): requirements.txt pyproject.toml
 
 book: $(READY)  ## train what is missing and build the book
 	@mkdir -p _build
-	@$(BIN)/snakemake --snakefile Snakefile --directory _build --quiet rules progress host --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATASET)" seeds=$(SEEDS) device=$(DEVICE)
+	@$(BIN)/snakemake --snakefile Snakefile --directory _build --quiet all --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATASET)" seeds=$(SEEDS) device=$(DEVICE)
 	@$(BIN)/python -m advance_lib.graph $(PROFILE) "$(DATASET)"
 
 test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the book
@@ -37,6 +37,9 @@ test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the b
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATASET)" $(BIN)/jupyter lab book
+
+outputs: $(READY)  ## for authors: renew the outputs that nbval checks
+	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
 
 clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake

@@ -17,6 +17,7 @@ CHAPTERS = chapters()
 
 os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 ADVANCE = f"{sys.executable} -m advance_lib.cli"
+ALONE = f"ADVANCE_QUIET=1 {ADVANCE}"  # several at once: lines instead of bars
 WHERE = f"--profile {asked.profile}"
 DATA = f"{WHERE} --dataset {asked.dataset:q}"
 RUNS = f"{DATA} --seeds {asked.seeds} --device {asked.device}"
@@ -64,7 +65,7 @@ rule pretraining:
     params:
         code=code_digest("advance_lib.pretraining"),
     shell:
-        "{ADVANCE} pretrain {wildcards.sense} {WHERE} --device {asked.device}"
+        "{ALONE} pretrain {wildcards.sense} {WHERE} --device {asked.device}"
 
 
 rule runs:
@@ -78,7 +79,7 @@ rule runs:
         code=code_digest("advance_lib.runs"),
         runs=RUNS,
     shell:
-        "{ADVANCE} train {RUNS} --jobs 1 --share {wildcards.share}/{SHARES}"
+        "{ALONE} train {RUNS} --jobs 1 --share {wildcards.share}/{SHARES}"
 
 
 rule chapter:

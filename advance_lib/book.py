@@ -53,6 +53,7 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
                 str(partial),
                 parameters,
                 progress_bar=False,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 cwd=str(chapter.parent),
                 log_output=False,
             )
@@ -118,3 +119,28 @@ def build_pages(settings: Settings) -> Path:
     remove([final])
     os.replace(pages, final)
     return final / "index.html"
+
+
+def refresh_checked_outputs(chapter: Path) -> None:
+    """Run a source chapter and write the outputs of its checked cells back into it, and of no others.
+
+    For authors, after an intended change: `make outputs`. Look at the difference before committing it.
+    """
+    from nbclient import NotebookClient
+
+    source = nbformat.read(chapter, as_version=4)
+    done = nbformat.read(chapter, as_version=4)
+    NotebookClient(done, timeout=None, resources={"metadata": {"path": str(chapter.parent)}}).execute()
+    for cell, executed in zip(source.cells, done.cells, strict=True):
+        if cell.cell_type == "code":
+            checked = "nbval-check-output" in cell.metadata.get("tags", [])
+            cell.outputs = executed.outputs if checked else []
+            cell.execution_count = executed.execution_count if checked else None
+            cell.metadata.pop("execution", None)
+    with written_whole(chapter) as partial:
+        nbformat.write(source, partial)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        refresh_checked_outputs(Path(name))

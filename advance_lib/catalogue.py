@@ -71,16 +71,16 @@ def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
     known = known.set_index("path").astype({"sha256": object, "problem": object})
     new = known.index[known["problem"].isna()]
     step = 512  # remember what was decoded so far, should this be interrupted
-    bar = iter(progress(new, f"checking {folder.name}"))
+    bar = iter(progress(new, f"checking {folder.name}") if len(new) else ())
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(new), step):
             some = new[start : start + step]
             for path, found in zip(some, pool.map(_check, map(Path, some)), strict=True):
                 known.loc[path, ["sha256", "problem"]] = found
-                next(bar)
+                next(bar, None)
             with written_whole(memory_file) as partial:
                 known.dropna(subset="problem").reset_index().to_parquet(partial)
-    next(bar, None)
+    next(bar, None)  # let the bar end
     return known
 
 

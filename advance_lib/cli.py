@@ -73,11 +73,14 @@ def train(arguments: argparse.Namespace) -> None:
         for cell in cells
     ] or requests_of_book(arguments.profile, arguments.dataset, seeds)
     share, shares = (int(part) for part in arguments.share.split("/"))
-    for run in finished(requests[share - 1 :: shares], arguments.device, arguments.jobs):
+    requests = requests[share - 1 :: shares]
+    # In one process, one by one: each run is reported as soon as it is there.
+    batches = [[request] for request in requests] if arguments.jobs == 1 else [requests]
+    for run in (run for batch in batches for run in finished(batch, arguments.device, arguments.jobs)):
         scores = run.metrics["scores"]
-        found = ", ".join(f"{split} F {values['fscore']:.2f}" for split, values in scores.items())
+        found = ", ".join(f"{split} F {values['fscore']:.1f}" for split, values in scores.items())
         split = f"split by {run.request.split.by} {run.request.split.seed}"
-        print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder})")
+        print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder.name})", flush=True)
 
 
 def table(arguments: argparse.Namespace) -> None:
@@ -199,9 +202,11 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
-    command.add_argument("notebook", type=Path)
-    command.add_argument("executed", type=Path)
-    command.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+    command.add_argument("notebook", type=Path, help="source chapter")
+    command.add_argument("executed", type=Path, help="where the executed copy goes")
+    command.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="another parameter; may be repeated"
+    )
 
     add("pages", pages, "build the book's pages from executed chapters and print the first one", seeds=True)
 

@@ -310,7 +310,7 @@ def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
     return model.eval(), normaliser, config
 
 
-def recognise(checkpoint: Path, image: Path, sound: Path) -> pd.Series:
+def recognise(checkpoint: Path, image: Path | str, sound: Path | str) -> pd.Series:
     """Return p(scene) for one photograph and one recording, highest first.
 
     Args:
@@ -320,8 +320,8 @@ def recognise(checkpoint: Path, image: Path, sound: Path) -> pd.Series:
     """
     model, normaliser, config = load_checkpoint(checkpoint)
     inputs = Inputs(
-        resized(read_image(image), config["image_side"])[None],
-        log_mel(*read_clip(sound))[None],
+        resized(read_image(Path(image)), config["image_side"])[None],
+        log_mel(*read_clip(Path(sound)))[None],
         np.zeros(1, np.int64),
         normaliser,
     )

@@ -61,7 +61,7 @@ def test_features(tiny, tmp_path):
 
     def some_rows():
         for path in (tmp_path / "killed" / "features").glob("*.partial/done.npy"):
-            return 3 < np.load(path).sum()
+            return np.load(path).sum() > 3
         return False
 
     kill_when(killed, some_rows)

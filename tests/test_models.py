@@ -56,7 +56,5 @@ def test_paper_networks_have_torchvisions_keys():
     shapes = {name: value.shape for name, value in ours.state_dict().items()}
     assert shapes == {name: value.shape for name, value in theirs.state_dict().items()}
     assert ours.features == audio.features == 2048
-    differing = {
-        name for name, value in audio.state_dict().items() if value.shape != resnet50.state_dict()[name].shape
-    }
+    differing = {name for name, value in audio.state_dict().items() if value.shape != resnet50.state_dict()[name].shape}
     assert differing == {"conv1.weight"} and audio.conv1.weight.shape == (64, 1, 7, 7) and audio.conv1.stride == (1, 1)

@@ -52,7 +52,7 @@ def test_it_learns_colours_and_tones(tiny, tmp_path):
 def test_a_unimodal_network_ignores_the_other_sense(tiny, tmp_path, senses):
     probabilities, *_ = train(tiny, tmp_path / senses, senses=senses, schedule=replace(SCHEDULE, epochs=1))
     assert probabilities.std(axis=0).max() > 0  # it answers to its own sense
-    dataset, inputs = inputs_of(str(tiny), SMALL)
+    inputs = inputs_of(str(tiny), SMALL)[1]
     assert (training.seen_by(senses, inputs).images is None) == (senses == "sound")
 
 

@@ -1,0 +1,43 @@
+import pytest
+
+from advance_lib.cli import _parser, main
+
+COMMANDS = ("render", "check", "features", "pretrain", "train", "table", "predict", "chapter", "pages", "calibrate")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_option(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0 and "--profile" in capsys.readouterr().out
+
+
+def test_every_option_has_a_help_text():
+    subcommands = next(action for action in _parser()._actions if action.choices).choices
+    assert set(subcommands) == set(COMMANDS)
+    for name, command in subcommands.items():
+        missing = [action.dest for action in command._actions if not action.help]
+        assert not missing, f"advance {name}: no help for {missing}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "--dataset", "nowhere"], "no such folder"),
+        (["check", "--profile", "huge"], "no profile 'huge'"),
+        (["train", "--cell", "smell/Ls", "--dataset", "nowhere"], "no cell 'smell/Ls'"),
+        (["train", "--table", "9"], "no table 9"),
+        (["table", "1", "--seeds", "some", "--dataset", "nowhere"], "seeds 'some'"),
+        (["check", "--dataset", "advance"], "Zenodo record"),
+    ],
+)
+def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("ADVANCE_DATA", str(tmp_path))
+    assert main(arguments) == 2
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("advance: ") and words in message and "\n" not in message
+
+
+def test_check_counts_a_users_dataset(tiny, capsys):
+    assert main(["check", "--dataset", str(tiny), "--profile", "smoke"]) == 0
+    assert "42 pairs at 30 locations" in capsys.readouterr().out
