@@ -110,9 +110,11 @@ def build_pages(settings: Settings) -> Path:
     source, final = work / "src", work / "html"
     _stage(work / "executed", source)
     # Without --all, a build after a failed one would pass: cached pages repeat no warnings.
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(work)]
-    done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all", "-q"], check=False)
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work)]
+    done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all"], check=False, capture_output=True, text=True)
     if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
         raise UserError("jupyter-book refused the pages; its messages are above")
     pages = work / "_build" / "html"
     _copy_linked_files(pages)

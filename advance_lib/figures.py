@@ -20,6 +20,7 @@ from IPython.display import HTML, Image
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image as Picture
 from PIL import ImageOps
 
@@ -69,7 +70,7 @@ def _mp3(samples: np.ndarray, rate: int) -> bytes:
 
 def player(sound: Path | str) -> str:
     """Return HTML of a player for a clip, which is kept as a small MP3 file beside the pages."""
-    samples, rate = read_clip(Path(sound))
+    samples, rate = read_clip(sound)
     peak = float(np.abs(samples).max())
     louder = samples * (0.9 / peak) if peak > 0 else samples  # quiet recordings stay audible on a laptop
     address = site_file(f"{Path(sound).stem}.mp3", _mp3(louder, rate))
@@ -141,7 +142,7 @@ def class_histogram(catalogue: pd.DataFrame, title: str) -> Figure:
 
 def from_wave_to_log_mel(sound: Path | str) -> Figure:
     """Draw a clip's waveform above its log-mel spectrogram, on one time axis."""
-    samples, rate = read_clip(Path(sound))
+    samples, rate = read_clip(sound)
     bands = log_mel(samples, rate)
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(9, 4.6), sharex=True, height_ratios=(1, 2), layout="constrained"
@@ -171,7 +172,7 @@ def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
     rows = -(-len(pairs) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, layout="constrained")
     for axis, pair in zip(axes.flat, pairs.itertuples(), strict=False):
-        bands = log_mel(*read_clip(Path(pair.sound)))
+        bands = log_mel(*read_clip(pair.sound))
         axis.imshow(
             bands.T, origin="lower", aspect="auto", cmap="magma", extent=(0, 10, 0, bands.shape[1]),
             vmin=float(bands.max()) - 80,
@@ -252,6 +253,8 @@ def learning_curves(runs: Sequence) -> Figure:
         axes[1].plot(best["epoch"] + 1, best["validation"], "o", color=SENSE_COLOURS[senses], markersize=5)
     axes[0].set(xlabel="epoch", ylabel="training loss in nats", ylim=(0, None))
     axes[1].set(xlabel="epoch", ylabel="validation F-score in %", ylim=(0, 100))
+    for axis in axes:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].legend(frameon=False)
     return figure
 
@@ -276,7 +279,9 @@ def score_strip(table: pd.DataFrame, split: str, paper: dict[str, float]) -> Fig
     axis.set_yticks(range(len(cells)), [cell.split("/")[0].replace("+", " + ") for cell in cells])
     axis.set(xlabel=f"weighted F-score in % ({split})", xlim=(0, 100), ylim=(len(cells) - 0.4, -0.7))
     axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
-    axis.legend(frameon=False, loc="upper left")
+    axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
+    axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
+    figure.legend(frameon=False, loc="outside upper right", ncols=3)
     return figure
 
 

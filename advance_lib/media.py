@@ -22,7 +22,7 @@ class MediaError(UserError):
     """A file that cannot be used as it is."""
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path | str) -> np.ndarray:
     """Decode a photograph.
 
     CMYK, grayscale, palette and 16-bit pictures are converted; 16 bits are scaled, not clipped.
@@ -33,6 +33,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         MediaError: empty, truncated or no picture.
     """
+    path = Path(path)
     if path.stat().st_size == 0:
         raise MediaError(f"{path}: the file is empty; fetch it again or remove the pair")
     try:
@@ -56,7 +57,7 @@ def _announced_bytes(path: Path) -> int:
     return 0 if size in (0, 0xFFFFFFFF) else size + 8  # streamed files leave the size open
 
 
-def read_sound(path: Path) -> tuple[np.ndarray, int]:
+def read_sound(path: Path | str) -> tuple[np.ndarray, int]:
     """Decode a recording and mix its channels down.
 
     Returns:
@@ -65,6 +66,7 @@ def read_sound(path: Path) -> tuple[np.ndarray, int]:
     Raises:
         MediaError: empty, truncated, without samples, or with samples that are not finite.
     """
+    path = Path(path)
     size = path.stat().st_size
     if size == 0:
         raise MediaError(f"{path}: the file is empty; fetch it again or remove the pair")
@@ -106,7 +108,7 @@ def ten_seconds(samples: np.ndarray, rate: int) -> np.ndarray:
     return np.tile(samples, -(-length // len(samples)))[:length]
 
 
-def read_clip(path: Path) -> tuple[np.ndarray, int]:
+def read_clip(path: Path | str) -> tuple[np.ndarray, int]:
     """Decode a recording and bring it to ten seconds.
 
     Returns:

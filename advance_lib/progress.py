@@ -22,6 +22,6 @@ def progress(items: Iterable, what: str, total: int | None = None) -> Iterable:
         desc=what,
         total=total,
         disable=bool(os.environ.get("ADVANCE_QUIET")),
-        mininterval=0.5,
+        mininterval=2.0,
         leave=False,
     )

@@ -20,6 +20,7 @@ from joblib import Parallel, delayed
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from advance_lib import __version__
 from advance_lib.cache import (
     UserError,
     build_folder,
@@ -51,7 +52,6 @@ PACKAGES = (
     "lightning-fabric",
     "numpy",
     "scikit-learn",
-    "advance-companion",
 )
 
 
@@ -107,7 +107,8 @@ class Run:
 def environment(device: str) -> dict[str, str]:
     """Return versions and device, as every run and every chapter records them."""
     name = torch.cuda.get_device_name() if device.startswith("cuda") else f"CPU ({platform.machine()})"
-    return {"device": name, "python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    ours = {"device": name, "python": platform.python_version(), "advance-companion": __version__}
+    return ours | {name: version(name) for name in PACKAGES}
 
 
 def _pretraining_schedule(profile: Profile) -> Schedule:
@@ -320,8 +321,8 @@ def recognise(checkpoint: Path, image: Path | str, sound: Path | str) -> pd.Seri
     """
     model, normaliser, config = load_checkpoint(checkpoint)
     inputs = Inputs(
-        resized(read_image(Path(image)), config["image_side"])[None],
-        log_mel(*read_clip(Path(sound)))[None],
+        resized(read_image(image), config["image_side"])[None],
+        log_mel(*read_clip(sound))[None],
         np.zeros(1, np.int64),
         normaliser,
     )

@@ -44,7 +44,7 @@ class World:
     side: int = 256
     seed: int = 2020
     exam: bool = False
-    difficulty: float = 0.75
+    difficulty: float = 0.88
     g: float = 10.0
 
 

@@ -1,0 +1,59 @@
+import json
+
+import pandas as pd
+import pytest
+
+from advance_lib.published import ADVANCE_COUNTS, PAPER_SCORES, advance_counts, paper_scores
+from advance_lib.results import mean_and_deviation, paper_table, scores
+from advance_lib.runs import Request, Run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Six runs with known scores: 10 n + seed."""
+    found = []
+    for index, cell in enumerate(("sound/Ls", "image/Ls", "image+sound/Ls")):
+        for seed in (0, 2):
+            folder = tmp_path / f"{index}{seed}"
+            folder.mkdir()
+            values = dict.fromkeys(("precision", "recall", "fscore"), 10.0 * index + seed)
+            (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values, "exam": values}}))
+            found.append(Run(Request(cell, seed), folder))
+    return found
+
+
+def test_mean_and_sample_deviation(runs):
+    table = mean_and_deviation(runs, "test")
+    assert table.loc["image/Ls", ("fscore", "mean")] == 11
+    assert table.loc["image/Ls", ("fscore", "std")] == pytest.approx(2**0.5)  # of 10 and 12, n - 1
+    assert len(scores(runs)) == 12
+
+
+def test_table_1_in_the_papers_layout(runs):
+    table = paper_table(1, runs, "some data")
+    assert list(table.columns) == ["Sound, L_s", "Image, L_s", "Image + sound, L_s"]
+    assert table.loc[("some data, test, 2 seeds", "F-score"), "Image + sound, L_s"] == "21.00 ± 1.41"
+    assert table.loc[("the paper, on ADVANCE, 5 runs", "F-score"), "Image, L_s"] == "72.85 ± 0.57"
+    assert [source.split(",")[0] for source in dict.fromkeys(table.index.get_level_values(0))] == [
+        "some data",
+        "some data",
+        "the paper",
+    ]
+
+
+def test_one_seed_has_no_deviation(runs):
+    table = paper_table(1, [run for run in runs if run.request.seed == 0], "some data")
+    assert table.loc[("some data, test, 1 seed", "Recall"), "Image, L_s"] == "10.00"
+
+
+def test_published_figures_add_up():
+    """5,075 pairs at 2,696 locations (section 3), twenty cells in tables 1 to 3."""
+    counts = advance_counts()
+    assert counts["pairs"].sum() == 5075 and counts["locations"].sum() == 2696 and len(counts) == 13
+    assert len(PAPER_SCORES) == 20 and paper_scores("image+sound/E")["fscore"] == (74.58, 0.25)
+    assert all(locations <= pairs for pairs, locations in ADVANCE_COUNTS.values())
+
+
+def test_counts_equal_the_published_file(shared):
+    published = pd.read_csv(shared / "advance" / "class_statistics.csv", index_col="scene")
+    assert advance_counts().equals(published[["pairs", "locations"]])

@@ -1,0 +1,100 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from advance_lib import profiles, runs
+from advance_lib.cache import UserError
+from advance_lib.datasets import Split
+from advance_lib.runs import Request, finished, load_checkpoint, recognise
+from advance_lib.settings import parse_seeds
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A profile that trains in a second, without pre-training."""
+    profile = replace(
+        profiles.PROFILES["smoke"], name="quick", image_side=32, epochs=1, event_clips=40, aerial_pictures=40,
+        pretrain_epochs=1,
+    )  # fmt: skip
+    monkeypatch.setitem(profiles.PROFILES, "quick", profile)
+    return "quick"
+
+
+@pytest.fixture
+def request_of(tiny, quick):
+    return Request("image+sound/Ls", 0, str(tiny), quick)
+
+
+def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):
+    run = finished([request_of], "cpu")[0]
+    assert {path.name for path in run.folder.iterdir()} == {
+        "config.json", "metrics.json", "predictions.parquet", "model.safetensors",
+    }  # fmt: skip
+    assert run.config["request"]["cell"] == "image+sound/Ls" and run.config["environment"]["device"].startswith("CPU")
+    table = run.predictions
+    assert set(table["split"]) == {"validation", "test"}
+    probabilities = table.filter(like="p(").to_numpy()
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
+    guessed = np.array(run.config["scenes"])[probabilities.argmax(1)]
+    test = (table["split"] == "test").to_numpy()
+    accuracy = 100 * (guessed == table["scene"])[test].mean()
+    assert run.metrics["scores"]["test"]["recall"] == pytest.approx(accuracy)
+    monkeypatch.setattr(runs, "_train", lambda *_: pytest.fail("trained again"))
+    assert finished([request_of], "cpu")[0].folder == run.folder
+
+
+def test_what_changes_the_key(request_of, tiny, monkeypatch):
+    networks = None
+    key = runs._key(request_of, networks)
+    assert key == runs._key(request_of, networks)
+    others = [
+        replace(request_of, seed=1),
+        replace(request_of, cell="image/Ls"),
+        replace(request_of, split=Split(seed=1)),
+        replace(request_of, split=Split("pair")),
+    ]
+    keys = {runs._key(other, networks) for other in others}
+    monkeypatch.setattr(runs, "code_digest", lambda module: f"edited {module}")
+    keys.add(runs._key(request_of, networks))
+    assert len(keys | {key}) == len(others) + 2
+
+
+def test_a_changed_file_changes_the_key(request_of, tiny):
+    from conftest import write_pair
+
+    from advance_lib.datasets import open_dataset
+
+    before = runs._key(request_of, None)
+    write_pair(tiny, "ice", "01000", colour=(0, 0, 0))
+    open_dataset.cache_clear()
+    assert runs._key(request_of, None) != before
+
+
+def test_a_checkpoint_alone_recognises(request_of, tiny):
+    run = finished([request_of], "cpu")[0]
+    row = run.predictions.iloc[0]
+    image, sound = (tiny / s / row["scene"] / f"{row['id']}.{e}" for s, e in (("vision", "jpg"), ("sound", "wav")))
+    found = recognise(run.folder / "model.safetensors", image, sound)
+    assert found.sum() == pytest.approx(1, abs=1e-5) and found.is_monotonic_decreasing
+    for scene, probability in found.items():
+        assert probability == pytest.approx(row[f"p({scene})"], abs=2e-3)  # the run saw half-precision log-mel
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    (tmp_path / "model.safetensors").write_text("no tensors")
+    with pytest.raises(UserError, match=r"model\.safetensors: not a checkpoint"):
+        load_checkpoint(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [(None, (0, 1)), (3, (0, 1, 2)), ("2", (0, 1)), ("4,7", (4, 7)), ([5], (5,))]
+)
+def test_seeds(given, meant):
+    assert parse_seeds(given, profiles.PROFILES["smoke"]) == meant
+
+
+@pytest.mark.parametrize("given", ["many", "0", [], "1,x"])
+def test_bad_seeds(given):
+    with pytest.raises(UserError, match="seeds"):
+        parse_seeds(given, profiles.PROFILES["smoke"])
