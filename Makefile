@@ -36,7 +36,7 @@ test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the b
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax book
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATASET)" $(BIN)/jupyter lab book
+	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATASET)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb

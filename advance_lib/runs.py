@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -127,12 +127,14 @@ def render_pretraining_sets(profile: Profile) -> tuple[pd.DataFrame, pd.DataFram
     return render_aerial_set(profile.aerial_pictures, profile.image_side), render_event_set(profile.event_clips)
 
 
+@cache
 def pretrained_visual(profile: Profile, device: str = "auto") -> Pretrained:
     """Return N_v(0) of a profile, trained where it is missing."""
     pictures = render_aerial_set(profile.aerial_pictures, profile.image_side)
     return pretrain_visual(pictures, profile.image_side, profile.visual, _pretraining_schedule(profile), device)
 
 
+@cache
 def pretrained_audio(profile: Profile, device: str = "auto") -> Pretrained:
     """Return N_a(0) of a profile, trained where it is missing."""
     return pretrain_audio(render_event_set(profile.event_clips), profile.audio, _pretraining_schedule(profile), device)
