@@ -4,10 +4,13 @@ DATASET ?= miniature
 SEEDS ?=
 DEVICE ?= auto
 
+# A dataset's folder is meant as seen from here, whatever folder a step runs in.
+DATA = $(shell $(PYTHON) -c 'import os, sys; name = sys.argv[1]; print(name if name in ("miniature", "advance") else os.path.abspath(os.path.expanduser(name)))' "$(DATASET)")
+
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help book test lab outputs clean lock
@@ -26,8 +29,8 @@ $(READY): requirements.txt pyproject.toml
 
 book: $(READY)  ## train what is missing and build the book
 	@mkdir -p _build
-	@$(BIN)/snakemake --snakefile Snakefile --directory _build --quiet all --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATASET)" seeds=$(SEEDS) device=$(DEVICE)
-	@$(BIN)/python -m advance_lib.graph $(PROFILE) "$(DATASET)"
+	@$(BIN)/snakemake --snakefile Snakefile --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATA)" seeds=$(SEEDS) device=$(DEVICE)
+	@$(BIN)/python -m advance_lib.graph $(PROFILE) "$(DATA)"
 
 test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -36,7 +39,7 @@ test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the b
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax book
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATASET)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb
+	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
@@ -45,4 +48,4 @@ clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake
 
 lock: $(READY)  ## renew requirements.txt from pyproject.toml
-	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements.txt
+	PATH="$$PATH:$(BIN)" uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements.txt

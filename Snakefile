@@ -2,21 +2,29 @@
 # stamp here means "asked for, and found or made". What triggers a step again is the code behind it (without
 # comments and docstrings) and its parameters, not the dates of files.
 import os
+import shlex
 import sys
 
 sys.path.insert(0, workflow.basedir)
 from advance_lib.cache import build_folder, code_digest, file_digest
-from advance_lib.graph import chapters, dataset_state, requested, shares
+from advance_lib.graph import chapters, dataset_state, requested
 
 asked = requested(config)
 WORK = build_folder() / "books" / asked.slug
 STAMPS = WORK / "stamps"
 CORES = workflow.cores or 1
-SHARES = int(config.get("shares", 0)) or shares(CORES)
 CHAPTERS = chapters()
 
+# What every run rests on: data, pre-trained networks, and the code of a run.
+MADE_FROM = [
+    dataset_state(asked.dataset),
+    code_digest("advance_lib.datasets"),
+    code_digest("advance_lib.pretraining"),
+    code_digest("advance_lib.runs"),
+]
+
 os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-ADVANCE = f"{sys.executable} -m advance_lib.cli"
+ADVANCE = f"{shlex.quote(sys.executable)} -m advance_lib.cli"
 ALONE = f"ADVANCE_QUIET=1 {ADVANCE}"  # several at once: lines instead of bars
 WHERE = f"--profile {asked.profile}"
 DATA = f"{WHERE} --dataset {asked.dataset:q}"
@@ -64,32 +72,37 @@ rule pretraining:
         touch(STAMPS / "pretrained-{sense}"),
     params:
         code=code_digest("advance_lib.pretraining"),
+    threads: CORES if asked.device == "cuda" else 1  # two trainings would share the GPU's memory
     shell:
         "{ALONE} pretrain {wildcards.sense} {WHERE} --device {asked.device}"
 
 
+# One job: the library trains in as many processes as there are cores, and one by one on a GPU.
 rule runs:
     input:
         STAMPS / "features",
         STAMPS / "pretrained-visual",
         STAMPS / "pretrained-audio",
     output:
-        touch(STAMPS / f"runs-{{share}}-of-{SHARES}"),
+        touch(STAMPS / "runs"),
     params:
-        code=code_digest("advance_lib.runs"),
+        made_from=MADE_FROM,
         runs=RUNS,
+    threads: CORES
     shell:
-        "{ALONE} train {RUNS} --jobs 1 --share {wildcards.share}/{SHARES}"
+        "{ADVANCE} train {RUNS}"
 
 
 rule chapter:
     input:
-        expand(STAMPS / f"runs-{{share}}-of-{SHARES}", share=range(1, SHARES + 1)),
+        STAMPS / "runs",
         notebook=os.path.join(workflow.basedir, "book", "{name}.ipynb"),
     output:
         WORK / "executed" / "{name}.ipynb",
     params:
-        code=code_digest("advance_lib.figures") + code_digest("advance_lib.settings") + code_digest("advance_lib.results"),
+        code=[code_digest(f"advance_lib.{name}") for name in ("figures", "settings", "results")],
+        made_from=MADE_FROM,
+        references=[file_digest(path) for path in asked.references],
         runs=RUNS,
     wildcard_constraints:
         name="(?!status).*",
@@ -106,6 +119,7 @@ rule status:
         WORK / "executed" / "status.ipynb",
     params:
         code=code_digest("advance_lib.status"),
+        made_from=MADE_FROM,
         runs=RUNS,
     shell:
         "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"

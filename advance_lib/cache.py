@@ -103,8 +103,10 @@ def code_digest(module: str) -> str:
         name = waiting.pop()
         if name in seen or name in NEUTRAL_MODULES:
             continue
-        source = _module_file(name).read_text(encoding="utf-8")
-        seen[name] = syntax_digest(source)
+        file = _module_file(name)
+        source = file.read_text(encoding="utf-8")
+        tables = [file_digest(table) for table in sorted(file.parent.glob("*.csv"))]  # as good as code
+        seen[name] = [syntax_digest(source), *tables]
         waiting.extend(_imported_modules(source))
     return digest(seen)
 

@@ -2,8 +2,8 @@
 
 A dataset is two folders, ``vision/<scene>/<id>.jpg`` and ``sound/<scene>/<id>.wav``. The scenes are the
 folders that are there, so a user's own classes work. An id is a location's number, with ``_1``, ``_2``, …
-for the siblings of that location (section 3). A ``pairs.csv`` with columns ``id`` and ``location`` beside
-the two folders overrides that reading of names.
+for the siblings of that location (section 3). A ``pairs.csv`` with columns ``id`` and ``location`` (and
+``scene``, where ids repeat across scenes) beside the two folders overrides that reading of names.
 
 Chapter: The dataset.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from advance_lib.cache import UserError, build_folder, cores, digest, file_digest, written_whole
+from advance_lib.cache import UserError, build_folder, code_digest, cores, digest, file_digest, written_whole
 from advance_lib.media import IMAGE_SUFFIXES, SOUND_SUFFIXES, MediaError, read_clip, read_image
 from advance_lib.progress import progress
 
@@ -61,7 +61,9 @@ def _check(path: Path) -> tuple[str, str]:
 
 def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
     """Decode every file once and remember it: index path, columns size, mtime, sha256, problem."""
-    memory_file = build_folder() / "checked" / f"{digest(str(folder.resolve()))}.parquet"
+    # The rules of reading are part of the verdict, so their code is part of the name.
+    name = digest(str(folder.resolve()), code_digest("advance_lib.media"))
+    memory_file = build_folder() / "checked" / f"{name}.parquet"
     stats = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in paths]
     now = pd.DataFrame(stats, columns=["path", "size", "mtime"])
     if memory_file.exists():
@@ -79,7 +81,7 @@ def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
                 known.loc[path, ["sha256", "problem"]] = found
                 next(bar, None)
             with written_whole(memory_file) as partial:
-                known.dropna(subset="problem").reset_index().to_parquet(partial)
+                known[known["problem"] == ""].reset_index().to_parquet(partial)  # what failed is tried again
     next(bar, None)  # let the bar end
     return known
 
@@ -140,7 +142,14 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     if pairs.empty:
         raise DatasetError(f"{folder}: no usable pair; expected vision/<scene>/<id>.jpg and sound/<scene>/<id>.wav")
     pairs = pairs.sort_values(["scene", "id"], ignore_index=True)
-    return _with_given_locations(pairs, folder / "pairs.csv")[COLUMNS]
+    catalogue = _with_given_locations(pairs, folder / "pairs.csv")[COLUMNS]
+    if len(repeated := repeated_contents(catalogue)):
+        warnings.warn(
+            f"{folder}: {len(repeated)} pairs share a photograph or a clip with another location, so training and "
+            f"test may share it: {', '.join(repeated['id'].head(6))}{', …' if len(repeated) > 6 else ''}",
+            stacklevel=2,
+        )
+    return catalogue
 
 
 def _with_given_locations(pairs: pd.DataFrame, table: Path) -> pd.DataFrame:
@@ -149,11 +158,21 @@ def _with_given_locations(pairs: pd.DataFrame, table: Path) -> pd.DataFrame:
     given = pd.read_csv(table, dtype=str)
     if "id" not in given or "location" not in given:
         return pairs
-    if given["id"].duplicated().any():
-        double = given.loc[given["id"].duplicated(), "id"].iloc[0]
-        raise DatasetError(f"{table}: id {double} occurs twice; keep one line per id")
-    locations = pairs["id"].map(given.set_index("id")["location"])
-    return pairs.assign(location=locations.fillna(pairs["location"]))
+    key = [column for column in ("scene", "id") if column in given]
+    if given.duplicated(key).any():
+        double = given.loc[given.duplicated(key), "id"].iloc[0]
+        raise DatasetError(f"{table}: id {double} occurs twice; keep one line per pair")
+    given = pairs[key].merge(given[[*key, "location"]], how="left", on=key)["location"]
+    return pairs.assign(location=given.fillna(pairs["location"]))
+
+
+def repeated_contents(catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs whose photograph or clip occurs, byte for byte, at another location as well.
+
+    A split by location cannot keep such pairs apart.
+    """
+    places = [catalogue.groupby(column)["location"].transform("nunique") for column in ("image_sha256", "sound_sha256")]
+    return catalogue[(places[0] > 1) | (places[1] > 1)]
 
 
 def catalogue_digest(catalogue: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from advance_lib.cache import UserError
 def _settings(arguments: argparse.Namespace):
     from advance_lib.settings import Settings
 
-    return Settings(arguments.profile, arguments.dataset, arguments.seeds, arguments.device)
+    return Settings(arguments.profile, arguments.dataset, arguments.seeds, arguments.device, arguments.skip_broken)
 
 
 def render(arguments: argparse.Namespace) -> None:
@@ -37,7 +37,7 @@ def check(arguments: argparse.Namespace) -> None:
 
     dataset = open_dataset(arguments.dataset, get_profile(arguments.profile), skip_broken=arguments.skip_broken)
     print(siblings_per_location(dataset.catalogue).round(2).to_string())
-    print(f"{len(dataset.catalogue)} pairs at {dataset.catalogue['location'].nunique()} locations, nothing wrong")
+    print(f"{len(dataset.catalogue)} usable pairs at {dataset.catalogue['location'].nunique()} locations")
 
 
 def features(arguments: argparse.Namespace) -> None:
@@ -63,53 +63,39 @@ def pretrain(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments import cells_of
-    from advance_lib.runs import Request, finished, requests_of_book
+    from advance_lib.runs import finished
 
-    seeds = _settings(arguments).seed_list
-    cells = arguments.cell or (cells_of(arguments.table) if arguments.table else [])
-    requests = [
-        Request(cell, seed, arguments.dataset, arguments.profile, skip_broken=arguments.skip_broken)
-        for seed in seeds
-        for cell in cells
-    ] or requests_of_book(arguments.profile, arguments.dataset, seeds)
-    share, shares = (int(part) for part in arguments.share.split("/"))
-    requests = requests[share - 1 :: shares]
-    # In one process, one by one: each run is reported as soon as it is there.
-    batches = [[request] for request in requests] if arguments.jobs == 1 else [requests]
-    for run in (run for batch in batches for run in finished(batch, arguments.device, arguments.jobs)):
+    settings = _settings(arguments)
+    cells = arguments.cell or (cells_of(arguments.table) if arguments.table is not None else [])
+    requests = settings.requests(*cells) if cells else settings.requests_of_book()
+    for run in finished(requests, arguments.device, arguments.jobs):
         scores = run.metrics["scores"]
         found = ", ".join(f"{split} F {values['fscore']:.1f}" for split, values in scores.items())
         split = f"split by {run.request.split.by} {run.request.split.seed}"
-        print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder.name})", flush=True)
+        print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder.name})")
 
 
 def table(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments import cells_of
     from advance_lib.results import paper_table
-    from advance_lib.runs import Request, finished
 
     settings = _settings(arguments)
-    requests = [
-        Request(cell, seed, arguments.dataset, arguments.profile, skip_broken=arguments.skip_broken)
-        for cell in cells_of(arguments.number)
-        for seed in settings.seed_list
-    ]
-    runs = finished(requests, arguments.device)
+    runs = settings.runs(*cells_of(arguments.number))
     found = paper_table(arguments.number, runs, settings.open().title)
     print(found.to_csv() if arguments.csv else found.to_string())
 
 
 def predict(arguments: argparse.Namespace) -> None:
-    from advance_lib.runs import Request, finished, recognise
+    from advance_lib.runs import finished, recognise
 
-    checkpoint = arguments.checkpoint
-    if checkpoint is None:
-        seed = _settings(arguments).seed_list[0]
-        request = Request("image+sound/Ls", seed, arguments.dataset, arguments.profile)
-        checkpoint = finished([request], arguments.device)[0].folder / "model.safetensors"
-    for path in (arguments.image, arguments.sound, checkpoint):
+    for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
             raise UserError(f"{path}: no such file")
+    checkpoint = arguments.checkpoint
+    if checkpoint is None:
+        settings = _settings(arguments)
+        request = settings.request("image+sound/Ls", settings.seed_list[0])
+        checkpoint = finished([request], arguments.device)[0].folder / "model.safetensors"
     for scene, probability in recognise(checkpoint, arguments.image, arguments.sound).items():
         print(f"{scene:20s} {probability:6.1%} {'█' * round(40 * probability)}")
 
@@ -188,7 +174,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--cell", action="append", help="such as image+sound/Ls; may be repeated")
     command.add_argument("--table", type=int, help="all cells of this table (default: every run that the book shows)")
     command.add_argument("--jobs", type=int, help="processes to train in (default: as many as cores)")
-    command.add_argument("--share", default="1/1", help="k/n: only the k-th of n shares of the runs")
 
     command = add("table", table, "print a table of the paper with mean ± std over the seeds", seeds=True)
     command.add_argument("number", type=int, help="1")
@@ -210,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("pages", pages, "build the book's pages from executed chapters and print the first one", seeds=True)
 
-    command = add("calibrate", calibrate, "measure the unimodal scores on other worlds", dataset=False)
+    command = add("calibrate", calibrate, "measure the unimodal scores of mini on other worlds", dataset=False)
     command.add_argument("--worlds", type=int, nargs="+", default=[101, 102, 103], help="seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="*", default=[], help="of the photographs, to try")
     command.add_argument("--odds", type=float, nargs="*", default=[], help="factors g on the events' odds, to try")

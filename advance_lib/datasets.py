@@ -3,7 +3,6 @@
 Chapter: The dataset.
 """
 
-import os
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advance_lib.cache import UserError, build_folder, digest
+from advance_lib.cache import UserError, digest
 from advance_lib.catalogue import catalogue_digest, read_catalogue
 from advance_lib.features import PAPER_FRONT_END, image_array, log_mel_array
+from advance_lib.graph import advance_folder
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.miniature.world import World, render_world
 from advance_lib.profiles import Profile
@@ -84,13 +84,23 @@ def world_of(profile: Profile, exam: bool = False) -> World:
 
 
 def _advance_folder() -> Path:
-    folder = Path(os.environ.get("ADVANCE_DATA", build_folder().parent / "data" / "ADVANCE"))
+    folder = advance_folder()
     if not (folder / "vision").is_dir():
         raise UserError(
             f"ADVANCE is not at {folder}: unpack ADVANCE_vision.zip and ADVANCE_sound.zip of Zenodo record "
             "3828124 there, or set ADVANCE_DATA to the folder that holds 'vision' and 'sound'"
         )
     return folder
+
+
+def _check_split(catalogue: pd.DataFrame, folder: Path) -> None:
+    counts = catalogue.groupby(["scene", "split"]).size().unstack(fill_value=0).reindex(columns=SPLITS, fill_value=0)
+    for scene, row in counts.iterrows():
+        if not row.all():
+            raise UserError(
+                f"{folder}: scene '{scene}' has no {row.index[row == 0][0]} pairs; if other scenes use the same "
+                "numbers for other places, give locations in pairs.csv (columns scene, id, location)"
+            )
 
 
 @cache
@@ -107,7 +117,7 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
         UserError: the dataset is not there or cannot be used; the message says what to do.
     """
     if name == "miniature":
-        folder, title = render_world(world_of(profile)), f"the {profile.name} miniature"
+        folder, title = render_world(world_of(profile)), f"the miniature ({profile.name})"
         exam = read_catalogue(render_world(world_of(profile, exam=True))).assign(split="exam")
     else:
         folder = _advance_folder() if name == "advance" else Path(name).expanduser()
@@ -115,6 +125,7 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
         exam = None
     catalogue = read_catalogue(folder, skip_broken)
     catalogue = catalogue.assign(split=split.of(catalogue))
+    _check_split(catalogue, folder)
     return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import html
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def site_file(name: str, content: bytes) -> str:
         name: file name; the hash of the content is put before it.
         content: bytes.
     """
-    path = build_folder() / "site" / f"{hashlib.sha256(content).hexdigest()[:12]}-{name}"
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    path = build_folder() / "site" / f"{hashlib.sha256(content).hexdigest()[:12]}-{safe}"
     if not path.exists():
         with written_whole(path) as partial:
             partial.write_bytes(content)
@@ -96,10 +98,10 @@ def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
     cards = []
     for pair in pairs.itertuples():
         address = site_file(f"{pair.id}.jpg", _jpeg(Picture.open(pair.image), 2 * side))
-        name = html.escape(pair.scene)
+        scene, name = html.escape(pair.scene), html.escape(pair.id)
         cards.append(
-            f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {name}, pair {pair.id}">'
-            f"<figcaption>{name}<br><small>{pair.id}</small></figcaption>{player(pair.sound)}</figure>"
+            f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {scene}, pair {name}">'
+            f"<figcaption>{scene}<br><small>{name}</small></figcaption>{player(pair.sound)}</figure>"
         )
     return HTML(f'<div class="pairs">{"".join(cards)}</div>')
 

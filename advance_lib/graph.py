@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from advance_lib.cache import PACKAGE, UserError, build_folder, digest
 
 CHECKOUT = PACKAGE.parent
@@ -31,6 +29,7 @@ class Asked:
     device: str
     slug: str
     texts: tuple[Path, ...]
+    references: tuple[Path, ...]
 
 
 def requested(config: Mapping[str, object]) -> Asked:
@@ -41,7 +40,7 @@ def requested(config: Mapping[str, object]) -> Asked:
     """
     from advance_lib.profiles import get_profile
 
-    known = {"profile": "mini", "dataset": "miniature", "seeds": "", "device": "auto", "shares": "0"}
+    known = {"profile": "mini", "dataset": "miniature", "seeds": "", "device": "auto"}
     unknown = sorted(set(config) - set(known))
     if unknown:
         raise UserError(f"no option '{unknown[0]}'; the graph knows {', '.join(known)}")
@@ -54,6 +53,7 @@ def requested(config: Mapping[str, object]) -> Asked:
         options["device"],
         slug(options["profile"], options["dataset"]),
         texts(),
+        tuple(sorted((CHECKOUT / "results").glob("*.json"))),
     )
 
 
@@ -68,6 +68,8 @@ def slug(profile: str, dataset: str) -> str:
 
 def chapters() -> list[str]:
     """Return the names of the notebooks in the table of contents, in order, without the status page."""
+    import yaml
+
     contents = yaml.safe_load((CHECKOUT / "_toc.yml").read_text(encoding="utf-8"))
     files = [contents["root"]]
     for part in contents.get("parts", [contents]):
@@ -83,21 +85,18 @@ def texts() -> tuple[Path, ...]:
     return (CHECKOUT / "_config.yml", CHECKOUT / "_toc.yml", *shown)
 
 
+def advance_folder() -> Path:
+    """Return where ADVANCE is expected: ``$ADVANCE_DATA``, else ``data/ADVANCE`` in the checkout."""
+    return Path(os.environ.get("ADVANCE_DATA") or CHECKOUT / "data" / "ADVANCE")
+
+
 def dataset_state(dataset: str) -> str:
     """Return a quick key of a folder's files: their names, sizes and dates; contents are checked later."""
     if dataset == "miniature":
         return dataset
-    folder = Path(os.environ.get("ADVANCE_DATA", "") if dataset == "advance" else dataset).expanduser()
-    files = sorted(path for path in folder.glob("*/*/*") if path.is_file())
-    return digest([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files])
-
-
-def shares(cores: int) -> int:
-    """Return into how many jobs the runs are divided: a few a core, so that they end together.
-
-    A job pays some seconds for importing torch, so it trains several runs; a cluster wants one run a job.
-    """
-    return 2 * cores
+    folder = advance_folder() if dataset == "advance" else Path(dataset).expanduser()
+    files = [*folder.glob("*.csv"), *(path for path in folder.glob("*/*/*") if path.is_file())]
+    return digest(sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,11 @@ from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.models import BACKBONES
 from advance_lib.training import Schedule, fit, predictions, start
 
-HELD_OUT = 10  # every tenth sample
+
+def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a tenth of the samples, drawn once and for all, and the others."""
+    order = np.random.default_rng(0).permutation(samples)
+    return np.sort(order[: samples // 10]), np.sort(order[samples // 10 :])
 
 
 class FirstOf(nn.Module):
@@ -84,14 +88,12 @@ def _pretrain(
         torch.manual_seed(0)
         fabric = start(device, schedule.precision)
         model = FirstOf(BACKBONES[backbone](len(classes)))
-        samples = np.arange(len(inputs.targets))
-        held_out = samples[::HELD_OUT]
+        held_out, rows = _held_out_and_rest(len(inputs.targets))
         activation = nn.Sigmoid() if multi_label else nn.Softmax(dim=1)
 
         def validate(model: nn.Module) -> float:
             return score(inputs.targets[held_out], predictions(fabric, model, inputs, held_out, activation))
 
-        rows = np.setdiff1d(samples, held_out)
         history = fit(fabric, model, inputs, rows, loss, validate, schedule, 0, folder, f"pre-training {kind}")
         best = max(history, key=lambda past: past["validation"])
         write_json(folder / "history.json", {"score": best["validation"], "history": history})
@@ -121,7 +123,7 @@ def pretrain_audio(clips: pd.DataFrame, backbone: str, schedule: Schedule, devic
     """
     present = clips["events"].str.get_dummies(";")
     log_mels = log_mel_array(clips)
-    rows = np.setdiff1d(np.arange(len(clips)), np.arange(len(clips))[::HELD_OUT])
+    rows = _held_out_and_rest(len(clips))[1]
     inputs = Inputs(None, log_mels, present.to_numpy(np.float32), Normaliser.of(None, log_mels, rows))
     data_key = [*clips["sound_sha256"], *clips["events"]]
     return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device)
@@ -142,7 +144,7 @@ def pretrain_visual(
     categories = sorted(set(pictures["category"]))
     targets = pictures["category"].map(categories.index).to_numpy(np.int64)
     images = image_array(pictures, side)
-    rows = np.setdiff1d(np.arange(len(pictures)), np.arange(len(pictures))[::HELD_OUT])
+    rows = _held_out_and_rest(len(pictures))[1]
     inputs = Inputs(images, None, targets, Normaliser.of(images, None, rows))
     data_key = [*pictures["image_sha256"], *pictures["category"]]
     return _pretrain("visual", backbone, categories, inputs, data_key, schedule, device)

@@ -10,8 +10,8 @@ import pandas as pd
 from advance_lib.datasets import Split
 from advance_lib.experiments import TABLES
 from advance_lib.published import METRICS, PAPER_SCORES, paper_scores
-from advance_lib.runs import Request, Run, finished, requests_of_splits
-from advance_lib.settings import Settings
+from advance_lib.runs import Run, finished
+from advance_lib.settings import L_S_CELLS, Settings
 
 METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
 
@@ -74,25 +74,19 @@ def leak_by_splitting(settings: Settings) -> pd.DataFrame:
     """
     rows = {}
     for by in ("location", "pair"):
-        requests = [
-            Request("image+sound/Ls", seed, settings.dataset, settings.profile, Split(by))
-            for seed in settings.seed_list
-        ]
-        table = scores(finished(requests, settings.device))
+        table = scores(finished(settings.requests("image+sound/Ls", split=Split(by)), settings.device))
         rows[f"split by {by}"] = table[table["split"] != "validation"].groupby("split", sort=False)["fscore"].mean()
     return pd.DataFrame(rows).T
 
 
 def spread_over_splits(settings: Settings) -> pd.DataFrame:
     """Return the test F-score of each L_s cell on several splits by location, one training seed: rows are splits."""
-    seed = settings.seed_list[0]
-    cells = ("sound/Ls", "image/Ls", "image+sound/Ls")
-    own = [Request(cell, seed, settings.dataset, settings.profile) for cell in cells]
-    runs = finished([*own, *requests_of_splits(settings.profile, settings.dataset, seed)], settings.device)
+    own = [settings.request(cell, settings.seed_list[0]) for cell in L_S_CELLS]
+    runs = finished([*own, *settings.requests_of_splits()], settings.device)
     rows = [
         (f"split {run.request.split.seed}", run.request.cell, run.metrics["scores"]["test"]["fscore"]) for run in runs
     ]
     table = pd.DataFrame(rows, columns=["split", "cell", "fscore"]).pivot(
         index="split", columns="cell", values="fscore"
     )
-    return table[list(cells)]
+    return table[list(L_S_CELLS)]

@@ -3,10 +3,12 @@
 Chapter: Recognising with one and two senses.
 """
 
+import inspect
 import json
 import os
 import platform
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
@@ -29,11 +31,12 @@ from advance_lib.cache import (
     digest,
     entry,
     remove,
+    syntax_digest,
     write_json,
     written_whole,
 )
 from advance_lib.datasets import THE_SPLIT, Split, inputs_of, open_dataset
-from advance_lib.experiments import TABLES, cells_of, recipe_of
+from advance_lib.experiments import recipe_of
 from advance_lib.features import PAPER_FRONT_END, log_mel, resized
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.media import read_clip, read_image
@@ -43,7 +46,15 @@ from advance_lib.models import BACKBONES, AudiovisualNet
 from advance_lib.pretraining import Pretrained, pretrain_audio, pretrain_visual
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
-from advance_lib.training import Schedule, predictions, seen_by, start, train_recogniser
+from advance_lib.training import (
+    Schedule,
+    accelerator,
+    effective_precision,
+    predictions,
+    seen_by,
+    start,
+    train_recogniser,
+)
 
 PACKAGES = (
     "torch",
@@ -106,7 +117,7 @@ class Run:
 
 def environment(device: str) -> dict[str, str]:
     """Return versions and device, as every run and every chapter records them."""
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else f"CPU ({platform.machine()})"
+    name = torch.cuda.get_device_name() if accelerator(device) == "cuda" else f"CPU ({platform.machine()})"
     ours = {"device": name, "python": platform.python_version(), "advance-companion": __version__}
     return ours | {name: version(name) for name in PACKAGES}
 
@@ -140,7 +151,7 @@ def pretrained_audio(profile: Profile, device: str = "auto") -> Pretrained:
     return pretrain_audio(render_event_set(profile.event_clips), profile.audio, _pretraining_schedule(profile), device)
 
 
-def _key(request: Request, networks: tuple[Pretrained, Pretrained] | None) -> str:
+def _key(request: Request, networks: tuple[Pretrained, Pretrained] | None, device: str) -> str:
     profile = get_profile(request.profile)
     dataset = open_dataset(request.dataset, profile, request.split, request.skip_broken)
     return digest(
@@ -150,8 +161,10 @@ def _key(request: Request, networks: tuple[Pretrained, Pretrained] | None) -> st
         profile.image_side,
         asdict(PAPER_FRONT_END),
         [network.key for network in networks] if networks else None,
+        effective_precision(device, profile.precision),
         code_digest("advance_lib.training"),
         code_digest("advance_lib.features"),
+        CODE_OF_A_RUN,
     )
 
 
@@ -197,7 +210,7 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
         "image_side": profile.image_side,
         "data": dataset.key(),
         "pretrained": [network.key for network in networks] if networks else None,
-        "environment": environment(str(fabric.device)),
+        "environment": environment(device),
     }
     with written_whole(folder / "predictions.parquet") as partial:
         table.to_parquet(partial)
@@ -210,31 +223,14 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
     remove([folder / "state.safetensors"])
 
 
+CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too
+
+
 def _save_checkpoint(model: AudiovisualNet, normaliser: Normaliser, config: dict, path: Path) -> None:
     tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
     tensors |= {f"normaliser.{name}": value for name, value in asdict(normaliser).items()}
     with written_whole(path) as partial:
         save_file(tensors, partial, {"config": json.dumps(config)})
-
-
-def requests_of_book(profile: str, dataset: str, seeds: Sequence[int]) -> list[Request]:
-    """Return every run that the chapters show, so that a graph can train them beforehand."""
-    cells = dict.fromkeys(cell for number in TABLES for cell in cells_of(number))
-    tables = [Request(cell, seed, dataset, profile) for seed in seeds for cell in cells]
-    careless = [Request("image+sound/Ls", seed, dataset, profile, Split("pair")) for seed in seeds]
-    return [*tables, *careless, *requests_of_splits(profile, dataset, seeds[0])]
-
-
-OTHER_SPLITS = (1, 2)
-
-
-def requests_of_splits(profile: str, dataset: str, seed: int) -> list[Request]:
-    """Return the runs of Table 1's L_s columns on other splits by location, one training seed each."""
-    return [
-        Request(cell, seed, dataset, profile, Split(seed=split))
-        for split in OTHER_SPLITS
-        for cell in ("sound/Ls", "image/Ls", "image+sound/Ls")
-    ]
 
 
 def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None = None) -> list[Run]:
@@ -257,22 +253,24 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
         networks = None
         if recipe_of(request.cell, profile).pretrained:
             networks = pretrained_visual(profile, device), pretrained_audio(profile, device)
-        keys.append((_key(request, networks), networks))
+        keys.append((_key(request, networks, device), networks))
     missing = {
         key: (request, networks)
         for request, (key, networks) in zip(requests, keys, strict=True)
         if not (build_folder() / "runs" / key).exists()
     }
-    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    workers = min(jobs or (1 if on_gpu else cores()), len(missing))
+    workers = min(jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
     if workers > 1:
         for request, _ in missing.values():  # features once, before the workers ask for them
             inputs_of(request.dataset, get_profile(request.profile), request.split, request.skip_broken)
         trained = Parallel(n_jobs=workers, return_as="generator_unordered")(
             delayed(_in_worker)(key, *one, device) for key, one in missing.items()
         )
-        for _ in progress(trained, "training", len(missing)):
-            pass
+        with warnings.catch_warnings():
+            # joblib renews a worker that has grown; nothing is lost by it.
+            warnings.filterwarnings("ignore", message="A worker stopped")
+            for _ in progress(trained, "training", len(missing)):
+                pass
     else:
         for key, (request, networks) in missing.items():
             _one(key, request, networks, device)

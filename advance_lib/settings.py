@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advance_lib.cache import UserError
-from advance_lib.datasets import Dataset, open_dataset
+from advance_lib.datasets import THE_SPLIT, Dataset, Split, open_dataset
+from advance_lib.experiments import TABLES, cells_of
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished
+
+L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")
+OTHER_SPLITS = (1, 2)  # besides the tables' own, split 0
 
 
 def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tuple[int, ...]:
@@ -25,7 +29,7 @@ def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tu
         )
     except ValueError:
         listed = ()
-    if not listed:
+    if not listed or len(set(listed)) < len(listed):
         raise UserError(f"seeds '{seeds}': give how many, such as 3, or a list, such as 0,1,2")
     return listed
 
@@ -39,12 +43,14 @@ class Settings:
         dataset: ``"miniature"``, ``"advance"`` or a folder in ADVANCE's layout.
         seeds: how many training seeds, a list of them, or None for the profile's own.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        skip_broken: leave unusable pairs of the dataset out.
     """
 
     profile: str
     dataset: str
     seeds: int | str | Sequence[int] | None
     device: str
+    skip_broken: bool = False
 
     @property
     def sizes(self) -> Profile:
@@ -58,12 +64,30 @@ class Settings:
 
     def open(self) -> Dataset:
         """Return the dataset, rendering it first if that is asked for."""
-        return open_dataset(self.dataset, self.sizes)
+        return open_dataset(self.dataset, self.sizes, skip_broken=self.skip_broken)
+
+    def request(self, cell: str, seed: int, split: Split = THE_SPLIT) -> Request:
+        """Return the request for one run of a cell with these settings."""
+        return Request(cell, seed, self.dataset, self.profile, split, self.skip_broken)
+
+    def requests(self, *cells: str, split: Split = THE_SPLIT) -> list[Request]:
+        """Return the requests for some cells and every seed."""
+        return [self.request(cell, seed, split) for cell in cells for seed in self.seed_list]
+
+    def requests_of_book(self) -> list[Request]:
+        """Return every run that the chapters show, so that a graph can train them beforehand."""
+        cells = dict.fromkeys(cell for number in TABLES for cell in cells_of(number))
+        careless = self.requests("image+sound/Ls", split=Split("pair"))
+        return [*self.requests(*cells), *careless, *self.requests_of_splits()]
+
+    def requests_of_splits(self) -> list[Request]:
+        """Return the runs of the L_s cells on other splits by location, one training seed each."""
+        splits = [Split(seed=seed) for seed in OTHER_SPLITS]
+        return [self.request(cell, self.seed_list[0], split) for split in splits for cell in L_S_CELLS]
 
     def runs(self, *cells: str) -> list[Run]:
         """Return the finished runs of some cells for every seed, training those that are missing."""
-        requests = [Request(cell, seed, self.dataset, self.profile) for cell in cells for seed in self.seed_list]
-        return finished(requests, self.device)
+        return finished(self.requests(*cells), self.device)
 
     def _repr_html_(self) -> str:
         dataset = self.open()
@@ -72,7 +96,7 @@ class Settings:
             "dataset": f"{dataset.title}: {len(dataset.catalogue):,} pairs at "
             f"{dataset.catalogue['location'].nunique():,} locations",
             "training seeds": ", ".join(map(str, self.seed_list)),
-            "device": environment("cpu" if self.device == "auto" else self.device)["device"],
+            "device": environment(self.device)["device"],
         }
         cells = "".join(f"<tr><th style='text-align:left'>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
         return f"<table class='settings'><caption>Settings of this run</caption>{cells}</table>"

@@ -36,6 +36,7 @@ def run_times(runs: list) -> pd.DataFrame:
         (
             run.request.cell,
             run.request.seed,
+            f"by {run.request.split.by} {run.request.split.seed}",
             run.metrics["epoch"] + 1,
             round(run.metrics["seconds"], 1),
             run.config["environment"]["device"],
@@ -43,10 +44,10 @@ def run_times(runs: list) -> pd.DataFrame:
         )
         for run in runs
     ]
-    columns = ["cell", "seed", "selected epoch", "seconds", "device", "run"]
-    return pd.DataFrame(rows, columns=columns).set_index(["cell", "seed"])
+    columns = ["cell", "seed", "split", "selected epoch", "seconds", "device", "run"]
+    return pd.DataFrame(rows, columns=columns).set_index(["cell", "seed", "split"])
 
 
 def versions(device: str) -> pd.Series:
     """Return device and versions of the packages that matter."""
-    return pd.Series(environment("cpu" if device == "auto" else device), name="version")
+    return pd.Series(environment(device), name="version")

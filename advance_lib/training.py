@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from advance_lib.cache import written_whole
+from advance_lib.cache import UserError, written_whole
 from advance_lib.inputs import Batch, Inputs
 from advance_lib.metrics import weighted_scores
 from advance_lib.models import BACKBONES, AudiovisualNet
@@ -52,17 +52,33 @@ class Schedule:
         return self.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
 
 
+def accelerator(device: str) -> str:
+    """Return ``"cpu"`` or ``"cuda"`` for a device setting.
+
+    Raises:
+        UserError: CUDA was asked for and is not there, or the setting is unknown.
+    """
+    if device not in ("cpu", "cuda", "auto"):
+        raise UserError(f"no device '{device}'; choose cpu, cuda or auto")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device 'cuda': no CUDA device is visible here; choose cpu or auto")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def effective_precision(device: str, precision: str) -> str:
+    """Return the arithmetic that is really used: a CPU always computes in float32."""
+    return precision if accelerator(device) == "cuda" else "32-true"
+
+
 def start(device: str, precision: str) -> Fabric:
-    """Return a Fabric on ``cpu``, ``cuda`` or ``auto``; a CPU computes in float32 on one thread.
+    """Return a Fabric on ``cpu``, ``cuda`` or ``auto``; on a CPU with one thread.
 
     One thread a process, because as many processes run as there are cores, and so that a seed gives the
     same numbers whatever else the machine does.
     """
-    accelerator = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    if accelerator == "cpu":
+    if accelerator(device) == "cpu":
         torch.set_num_threads(1)
-        precision = "32-true"
-    return Fabric(accelerator=accelerator, devices=1, precision=precision)
+    return Fabric(accelerator=accelerator(device), devices=1, precision=effective_precision(device, precision))
 
 
 def _save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict]) -> None:
@@ -160,7 +176,7 @@ def predictions(
     def chunks() -> Iterator[np.ndarray]:
         for first in range(0, len(rows), EVALUATION_BATCH):
             batch = fabric.to_device(inputs.batch(rows[first : first + EVALUATION_BATCH], augment=False))
-            with torch.inference_mode():
+            with torch.inference_mode(), fabric.autocast():
                 outputs = model(batch.image, batch.log_mel)
             # A network without any per-sample input answers once for all.
             yield activation(outputs[0].float()).expand(len(batch.target), -1).cpu().numpy()

@@ -40,4 +40,4 @@ def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_pa
 
 def test_check_counts_a_users_dataset(tiny, capsys):
     assert main(["check", "--dataset", str(tiny), "--profile", "smoke"]) == 0
-    assert "42 pairs at 30 locations" in capsys.readouterr().out
+    assert "42 usable pairs at 30 locations" in capsys.readouterr().out

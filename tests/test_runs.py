@@ -46,17 +46,17 @@ def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):
 
 def test_what_changes_the_key(request_of, tiny, monkeypatch):
     networks = None
-    key = runs._key(request_of, networks)
-    assert key == runs._key(request_of, networks)
+    key = runs._key(request_of, networks, "cpu")
+    assert key == runs._key(request_of, networks, "cpu")
     others = [
         replace(request_of, seed=1),
         replace(request_of, cell="image/Ls"),
         replace(request_of, split=Split(seed=1)),
         replace(request_of, split=Split("pair")),
     ]
-    keys = {runs._key(other, networks) for other in others}
+    keys = {runs._key(other, networks, "cpu") for other in others}
     monkeypatch.setattr(runs, "code_digest", lambda module: f"edited {module}")
-    keys.add(runs._key(request_of, networks))
+    keys.add(runs._key(request_of, networks, "cpu"))
     assert len(keys | {key}) == len(others) + 2
 
 
@@ -65,10 +65,10 @@ def test_a_changed_file_changes_the_key(request_of, tiny):
 
     from advance_lib.datasets import open_dataset
 
-    before = runs._key(request_of, None)
+    before = runs._key(request_of, None, "cpu")
     write_pair(tiny, "ice", "01000", colour=(0, 0, 0))
     open_dataset.cache_clear()
-    assert runs._key(request_of, None) != before
+    assert runs._key(request_of, None, "cpu") != before
 
 
 def test_a_checkpoint_alone_recognises(request_of, tiny):
