@@ -34,11 +34,13 @@ def write_pair(folder, scene, pair_id, colour=(0, 128, 0), hertz=440.0, seconds=
     """Write one photograph of a colour and one tone."""
     for sense in ("vision", "sound"):
         (folder / sense / scene).mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(zlib.crc32(f"{scene}/{pair_id}".encode())).integers(0, 40, (side, side, 3))
+    generator = np.random.default_rng(zlib.crc32(f"{scene}/{pair_id}".encode()))
+    noise = generator.integers(0, 40, (side, side, 3))
     picture = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
     Image.fromarray(picture).save(folder / "vision" / scene / f"{pair_id}.jpg")
     time = np.arange(int(seconds * rate)) / rate
-    soundfile.write(folder / "sound" / scene / f"{pair_id}.wav", 0.3 * np.sin(2 * np.pi * hertz * time), rate)
+    tone = 0.3 * np.sin(2 * np.pi * hertz * time) + 0.01 * generator.standard_normal(len(time))
+    soundfile.write(folder / "sound" / scene / f"{pair_id}.wav", tone, rate)
 
 
 COLOURS = {"desert": ((200, 150, 60), 300.0), "ice": ((200, 210, 215), 800.0), "wood": ((20, 90, 20), 2000.0)}

@@ -76,6 +76,33 @@ def test_locations_can_be_given(tiny):
     assert table.loc["00002", "location"] == "00002"
 
 
+def test_locations_can_be_given_by_scene_where_ids_repeat(tiny):
+    write_pair(tiny, "ice", "00000")
+    (tiny / "pairs.csv").write_text("scene,id,location\ndesert,00000,dune\nice,00000,floe\n")
+    table = read_catalogue(tiny).set_index(["scene", "id"])["location"]
+    assert table["desert", "00000"] == "dune" and table["ice", "00000"] == "floe"
+    (tiny / "pairs.csv").write_text("id,location\n00000,here\n00000,there\n")
+    with pytest.raises(DatasetError, match="00000 occurs twice"):
+        read_catalogue(tiny)
+
+
+def test_the_same_photograph_at_two_locations_is_reported(tiny):
+    shutil.copy(tiny / "vision" / "ice" / "01000.jpg", tiny / "vision" / "ice" / "01005.jpg")
+    with pytest.warns(UserWarning, match="3 pairs share .* 01000, 01000_1, 01005") as caught:
+        shutil.copy(tiny / "vision" / "ice" / "01000.jpg", tiny / "vision" / "ice" / "01000_1.jpg")
+        read_catalogue(tiny)
+    assert len(caught) == 1
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(tiny, monkeypatch):
+    check = module._check
+    monkeypatch.setattr(module, "_check", lambda path: ("", f"{path}: cannot be read (no permission); mend it"))
+    with pytest.raises(DatasetError, match="84 problem"):
+        read_catalogue(tiny)
+    monkeypatch.setattr(module, "_check", check)
+    assert len(read_catalogue(tiny)) == 42
+
+
 def test_folders_that_are_no_dataset(tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         read_catalogue(tmp_path / "nowhere")
