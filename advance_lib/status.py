@@ -39,7 +39,7 @@ def run_times(runs: list) -> pd.DataFrame:
             f"by {run.request.split.by} {run.request.split.seed}",
             run.metrics["epoch"] + 1,
             round(run.metrics["seconds"], 1),
-            run.config["environment"]["device"],
+            run.config["environment"]["device"].split(" (")[0],
             run.folder.name,
         )
         for run in runs
