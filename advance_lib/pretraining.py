@@ -98,10 +98,10 @@ def _pretrain(
         best = max(history, key=lambda past: past["validation"])
         write_json(folder / "history.json", {"score": best["validation"], "history": history})
         # FirstOf put "backbone." before torchvision's names.
-        state = load_file(folder / "model.safetensors")
+        state = load_file(folder / "best.safetensors")
         with written_whole(folder / "network.safetensors") as partial:
             save_file({name.removeprefix("backbone."): value for name, value in state.items()}, partial)
-        remove([folder / "state.safetensors", folder / "model.safetensors"])
+        remove([folder / "state.safetensors", folder / "best.safetensors"])
 
     folder = entry("pretrained", f"{kind}-{key}", make)
     return Pretrained(

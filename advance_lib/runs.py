@@ -220,7 +220,7 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
         folder / "metrics.json",
         {"scores": scores, "epoch": best["epoch"], "seconds": seconds, "history": history},
     )
-    remove([folder / "state.safetensors"])
+    remove([folder / "state.safetensors", folder / "best.safetensors"])
 
 
 CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too

@@ -118,7 +118,7 @@ def fit(
     """Train, keep the epoch with the best validation score, and be able to go on after an interruption.
 
     Every epoch draws its order and jitter from (seed, epoch) alone, so a resumed training equals an
-    uninterrupted one. The best weights are left in ``folder/model.safetensors``.
+    uninterrupted one. The best weights are left in ``folder/best.safetensors``.
 
     Args:
         fabric: device and precision.
@@ -138,7 +138,7 @@ def fit(
     raw = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(raw.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     model, optimizer = fabric.setup(raw, optimizer)
-    state_file, best_file, history = folder / "state.safetensors", folder / "model.safetensors", []
+    state_file, best_file, history = folder / "state.safetensors", folder / "best.safetensors", []
     if state_file.exists():
         history = _load_state(state_file, raw, optimizer.optimizer)
     size = min(schedule.batch_size, len(rows))

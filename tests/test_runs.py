@@ -44,6 +44,24 @@ def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):
     assert finished([request_of], "cpu")[0].folder == run.folder
 
 
+def test_an_end_at_any_moment_can_be_made_good(request_of, monkeypatch):
+    """Stopped after the training, at each of the files that a run leaves, the next call ends with the same run."""
+    whole = finished([request_of], "cpu")[0].metrics["scores"]
+    for stopped_at in ("write_json", "_save_checkpoint", "remove"):
+        monkeypatch.setattr(runs, "CODE_OF_A_RUN", f"another key, to train again: {stopped_at}")
+        function = getattr(runs, stopped_at)
+
+        def stop(*arguments, function=function):
+            function(*arguments)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(runs, stopped_at, stop)
+        with pytest.raises(KeyboardInterrupt):
+            finished([request_of], "cpu")
+        monkeypatch.setattr(runs, stopped_at, function)
+        assert finished([request_of], "cpu")[0].metrics["scores"] == whole
+
+
 def test_what_changes_the_key(request_of, tiny, monkeypatch):
     networks = None
     key = runs._key(request_of, networks, "cpu")

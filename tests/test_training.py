@@ -75,10 +75,10 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypa
 
 def test_the_tested_weights_are_those_of_the_best_epoch(tiny, tmp_path):
     _, history, _ = train(tiny, tmp_path)
-    saved = training.load_file(tmp_path / "model.safetensors")
+    saved = training.load_file(tmp_path / "best.safetensors")
     best = max(history, key=lambda past: past["validation"])["epoch"]
     shorter, *_ = train(tiny, tmp_path / "short", schedule=replace(SCHEDULE, epochs=best + 1))
-    same = training.load_file(tmp_path / "short" / "model.safetensors")
+    same = training.load_file(tmp_path / "short" / "best.safetensors")
     assert all(torch.equal(saved[name], same[name]) for name in saved) and len(shorter)
 
 
