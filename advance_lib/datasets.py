@@ -12,10 +12,12 @@ import pandas as pd
 
 from advance_lib.cache import UserError, digest
 from advance_lib.catalogue import catalogue_digest, read_catalogue
-from advance_lib.features import PAPER_FRONT_END, image_array, log_mel_array
+from advance_lib.features import FrontEnd, image_array, log_mel_array
 from advance_lib.graph import advance_folder
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.miniature.world import World, render_world
+from advance_lib.official_split import official_split
+from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
 from advance_lib.splits import SPLITS, split_by_location, split_by_pair
 
@@ -25,15 +27,20 @@ class Split:
     """Which split: the tables use the default one; the spread over splits is reported apart.
 
     Attributes:
-        by: ``"location"``, or ``"pair"`` for the mistake that the book measures.
-        seed: which of the many such splits.
+        by: ``"location"``, ``"official"`` for the authors' own split of ADVANCE, or ``"pair"`` for the mistake that
+            the book measures.
+        seed: which of the many such splits; there is one official split.
+        listing: path of the authors' ``av-geotag.npy``; None fetches it.
     """
 
     by: str = "location"
     seed: int = 0
+    listing: str | None = None
 
     def of(self, catalogue: pd.DataFrame) -> pd.Series:
         """Return the split of each pair of a catalogue."""
+        if self.by == "official":
+            return official_split(catalogue, self.listing)
         return {"location": split_by_location, "pair": split_by_pair}[self.by](catalogue, self.seed)
 
 
@@ -125,29 +132,38 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
         exam = None
     catalogue = read_catalogue(folder, skip_broken)
     catalogue = catalogue.assign(split=split.of(catalogue))
-    if split.by == "location":
+    if split.by != "pair":
         _check_split(catalogue, folder)
     return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
 
 
 @cache
-def _arrays(name: str, profile: Profile, skip_broken: bool) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(name: str, profile: Profile, skip_broken: bool, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
     dataset = open_dataset(name, profile, skip_broken=skip_broken)
     parts = [part for part in (dataset.catalogue, dataset.exam) if len(part)]
     images = [image_array(part, profile.image_side) for part in parts]
-    log_mels = [log_mel_array(part, PAPER_FRONT_END) for part in parts]
+    log_mels = [log_mel_array(part, front_end) for part in parts]
     if len(parts) == 1:
         return images[0], log_mels[0]
     return np.concatenate(images), np.concatenate(log_mels)
 
 
+@cache
 def inputs_of(
-    name: str, profile: Profile, split: Split = THE_SPLIT, skip_broken: bool = False
+    name: str, profile: Profile, split: Split = THE_SPLIT, skip_broken: bool = False, preset: Preset = PAPER
 ) -> tuple[Dataset, Inputs]:
-    """Return a dataset and its arrays, normalised with the statistics of its training split."""
+    """Return a dataset and its arrays, normalised with the statistics of its training split.
+
+    Args:
+        name: as for `open_dataset`, like the next three.
+        profile: side of the photographs.
+        split: which split.
+        skip_broken: leave unusable pairs out.
+        preset: front end and scale of the colours.
+    """
     dataset = open_dataset(name, profile, split, skip_broken)
-    images, log_mels = _arrays(name, profile, skip_broken)
+    images, log_mels = _arrays(name, profile, skip_broken, preset.front_end)
     scenes = {scene: index for index, scene in enumerate(dataset.scenes)}
     targets = dataset.pairs["scene"].map(scenes).to_numpy(np.int64)
-    normaliser = Normaliser.of(images, log_mels, dataset.rows()["train"])
+    normaliser = Normaliser.of(images, log_mels, dataset.rows()["train"], preset.image_scale == "raw")
     return dataset, Inputs(images, log_mels, targets, normaliser)

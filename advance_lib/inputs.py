@@ -32,12 +32,23 @@ class Normaliser:
     colour_std: Tensor
 
     @classmethod
-    def of(cls, images: np.ndarray | None, log_mels: np.ndarray | None, rows: np.ndarray) -> "Normaliser":
-        """Measure the statistics on some rows; a sense that is not there gets mean 0 and deviation 1."""
+    def of(
+        cls, images: np.ndarray | None, log_mels: np.ndarray | None, rows: np.ndarray, raw_colours: bool = False
+    ) -> "Normaliser":
+        """Measure the statistics on some rows; a sense that is not there gets mean 0 and deviation 1.
+
+        Args:
+            images: (samples, side, side, 3) uint8, or None.
+            log_mels: (samples, T, F) in dB, or None.
+            rows: of the training split.
+            raw_colours: leave colours between 0 and 255, as the official code does.
+        """
         bands, colours = (np.zeros(64), np.ones(64)), (np.zeros(3), np.ones(3))
         if log_mels is not None:
             bands = _moments(log_mels, rows, 1.0)
-        if images is not None:
+        if raw_colours:
+            colours = np.zeros(3), np.full(3, 1 / 255)
+        elif images is not None:
             colours = _moments(images, rows, 255.0)
         return cls(*(torch.tensor(x, dtype=torch.float32) for x in (*bands, *colours)))
 
@@ -59,11 +70,13 @@ class Batch(NamedTuple):
         image: (batch, 3, side, side) float32, or None.
         log_mel: (batch, 1, T, F) float32, or None.
         target: (batch,) scene indices, or (batch, events) for pre-training on events.
+        events: f_e(a, N_a(0)), (batch, events) pre-activations of the teacher, or None.
     """
 
     image: Tensor | None
     log_mel: Tensor | None
     target: Tensor
+    events: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -75,20 +88,21 @@ class Inputs:
         log_mels: (samples, T, F) raw dB, or None: the network then gets no sound.
         targets: (samples,) scene indices or (samples, events) presences.
         normaliser: statistics of the training split.
+        events: (samples, events) pre-activations of the teacher, or None.
     """
 
     images: np.ndarray | None
     log_mels: np.ndarray | None
     targets: np.ndarray
     normaliser: Normaliser
+    events: np.ndarray | None = None
 
     def batch(self, rows: np.ndarray, augment: bool) -> Batch:
         """Return some rows, ready for the network.
 
         Args:
             rows: (batch,) indices.
-            augment: flip and jitter the photographs; for training batches only. Draws from torch's
-                global random numbers.
+            augment: flip and jitter the photographs. Draws from torch's global random numbers.
         """
         image = log_mel = None
         if self.images is not None:
@@ -101,4 +115,5 @@ class Inputs:
         if self.log_mels is not None:
             log_mel = torch.from_numpy(self.log_mels[rows].astype(np.float32))
             log_mel = ((log_mel - self.normaliser.band_mean) / self.normaliser.band_std)[:, None]
-        return Batch(image, log_mel, torch.from_numpy(self.targets[rows]))
+        events = None if self.events is None else torch.from_numpy(self.events[rows])
+        return Batch(image, log_mel, torch.from_numpy(self.targets[rows]), events)

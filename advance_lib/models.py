@@ -83,15 +83,20 @@ class Outputs(NamedTuple):
         scenes: f_s(x, N_v+a), (batch, scenes), before softmax.
         visual: N_v(v), (batch, visual features).
         audio: N_a(a), (batch, audio features).
+        events: f_e, (batch, events), before the sigmoid, or None for a network without an event head.
     """
 
     scenes: Tensor
     visual: Tensor
     audio: Tensor
+    events: Tensor | None
 
 
 class AudiovisualNet(nn.Module):
     """N_v+a: the representations of both networks, concatenated, and one linear layer for scenes.
+
+    Events are recognised by the classifier of the audio network, f_e(a, N_a) (section 4.2), or by a new linear
+    layer on the concatenation, f_e(x, N_v+a) (section 4.3).
 
     A unimodal network is the same network with the other input set to zero (section 5.2, Table 2): pass
     None for it.
@@ -101,6 +106,7 @@ class AudiovisualNet(nn.Module):
         audio: N_a.
         scenes: number of scenes.
         image_side: side of the photographs in pixels, the shape of a zero image.
+        events_on: ``"Na"``, ``"Nv+a"``, or None for no events.
         spectrogram: (T, F) of a zero spectrogram.
     """
 
@@ -110,17 +116,21 @@ class AudiovisualNet(nn.Module):
         audio: ResNet,
         scenes: int,
         image_side: int,
+        events_on: str | None = None,
         spectrogram: tuple[int, int] = (400, 64),
     ):
         super().__init__()
         self.visual = visual
         self.audio = audio
         self.scene_head = nn.Linear(visual.features + audio.features, scenes)
+        self.events_on = events_on
+        if events_on == "Nv+a":
+            self.event_head = nn.Linear(visual.features + audio.features, audio.fc.out_features)
         self.register_buffer("no_image", torch.zeros(1, 3, image_side, image_side), persistent=False)
         self.register_buffer("no_sound", torch.zeros(1, 1, *spectrogram), persistent=False)
 
     def forward(self, image: Tensor | None, log_mel: Tensor | None) -> Outputs:
-        """Return scene outputs and both representations.
+        """Return scene outputs, both representations, and event outputs where there is a head for them.
 
         Args:
             image: (batch, 3, side, side) normalised, or None for zeros.
@@ -130,7 +140,11 @@ class AudiovisualNet(nn.Module):
         audio = _silent(self.audio, self.no_sound) if log_mel is None else self.audio.represent(log_mel)
         batch = max(len(visual), len(audio))
         visual, audio = visual.expand(batch, -1), audio.expand(batch, -1)
-        return Outputs(self.scene_head(torch.cat([visual, audio], dim=1)), visual, audio)
+        joint = torch.cat([visual, audio], dim=1)
+        events = None
+        if self.events_on:
+            events = self.audio.fc(audio) if self.events_on == "Na" else self.event_head(joint)
+        return Outputs(self.scene_head(joint), visual, audio, events)
 
 
 def _silent(backbone: ResNet, zeros: Tensor) -> Tensor:

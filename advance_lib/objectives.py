@@ -1,10 +1,17 @@
 """The paper's objectives, each under the number of its equation.
 
-Chapter: Recognising with one and two senses.
+Events are compared before activation wherever that is possible, so that no logarithm meets a rounded zero.
+f_e are pre-activations of events, y = σ(f_e(a, N_a(0))) the soft responses of the pre-trained network.
+
+Chapters: Recognising with one and two senses; Preserving what N_a knows; One representation, two tasks; Events in
+different scenes.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional
+
+FAINTEST = 1e-7  # probabilities are kept this far from 0 and 1, as in the official code
 
 
 def scene_loss(scenes: Tensor, target: Tensor) -> Tensor:
@@ -20,3 +27,128 @@ def scene_loss(scenes: Tensor, target: Tensor) -> Tensor:
         Scalar, in nats.
     """
     return functional.cross_entropy(scenes, target)
+
+
+def total_loss(scene: Tensor, transfer: Tensor, alpha: float) -> Tensor:
+    """L = L_s + αL_Ω, equation (2).
+
+    Args:
+        scene: L_s, a scalar.
+        transfer: L_Ω, one of the objectives below.
+        alpha: α, its weight.
+    """
+    return scene + alpha * transfer
+
+
+def kl_na(student: Tensor, teacher: Tensor, reduction: str = "sum") -> Tensor:
+    """L_KL|Na, equation (3): mean of Σ_i C(y_i(a) ‖ σ_i(f_e(a, N_a))).
+
+    Args:
+        student: f_e(a, N_a), (batch, events).
+        teacher: f_e(a, N_a(0)), (batch, events).
+        reduction: over the events, ``"sum"`` or ``"mean"``.
+
+    Returns:
+        Scalar, in nats; zero when the student equals the teacher.
+    """
+    return _over_events(_binary_kl(student, teacher), reduction)
+
+
+def sq_na(student: Tensor, teacher: Tensor, reduction: str = "norm") -> Tensor:
+    """L_SQ|Na, equation (4): mean of ‖f_e(a, N_a) − f_e(a, N_a(0))‖².
+
+    Args:
+        student: f_e(a, N_a), (batch, events).
+        teacher: f_e(a, N_a(0)), (batch, events); its probabilities in the official code.
+        reduction: over the events, ``"norm"`` for their sum or ``"mean"``.
+    """
+    return _over_events((student - teacher).square(), reduction)
+
+
+def kl_nva(student: Tensor, teacher: Tensor, reduction: str = "sum") -> Tensor:
+    """L_KL|Nv+a, equation (5): mean of Σ_i C(y_i(a) ‖ σ_i(f_e(x, N_v+a))).
+
+    The formula of L_KL|Na, with a student that sees the joint representation; arguments as there.
+    """
+    return kl_na(student, teacher, reduction)
+
+
+def sq_nva(student: Tensor, teacher: Tensor, reduction: str = "norm") -> Tensor:
+    """L_SQ|Nv+a, equation (6): mean of ‖f_e(x, N_v+a) − f_e(a, N_a(0))‖².
+
+    The formula of L_SQ|Na, with a student that sees the joint representation; arguments as there.
+    """
+    return sq_na(student, teacher, reduction)
+
+
+def compound(scenes: Tensor, posteriors: Tensor) -> Tensor:
+    """p(e) = Σ_k p(s_k) p(e|s_k), equation (7).
+
+    Args:
+        scenes: f_s(x, N_v+a), (batch, scenes), before softmax.
+        posteriors: p(e|s_k), (scenes, events).
+
+    Returns:
+        (batch, events), probabilities.
+    """
+    return scenes.softmax(dim=1) @ posteriors
+
+
+def e1(scenes: Tensor, teacher: Tensor, posteriors: Tensor, reduction: str = "sum") -> Tensor:
+    """L_E1, equation (8): mean of Σ_i C(y_i(a) ‖ p(e_i)).
+
+    Args:
+        scenes: f_s(x, N_v+a), (batch, scenes), before softmax.
+        teacher: f_e(a, N_a(0)), (batch, events).
+        posteriors: p(e|s_k), (scenes, events).
+        reduction: over the events, ``"sum"`` or ``"mean"``.
+
+    Returns:
+        Scalar, in nats; least where p(e) equals the soft responses.
+    """
+    p = compound(scenes, posteriors).clamp(FAINTEST, 1 - FAINTEST)
+    return _over_events(_binary_kl(torch.logit(p), teacher), reduction)
+
+
+def e2(scenes: Tensor, target: Tensor, posteriors: Tensor, relevance: Tensor) -> Tensor:
+    """L_E2, equation (9): mean of 1 − cosine(p(e), d_t).
+
+    The paper prints the cosine itself, which is a similarity: to align the two directions, one minus it is minimised,
+    as the official code does (bayes_transfer.py:77).
+
+    Args:
+        scenes: f_s(x, N_v+a), (batch, scenes), before softmax.
+        target: t, (batch,) integer indices of the true scenes.
+        posteriors: p(e|s_k), (scenes, events).
+        relevance: d_k, (scenes, events).
+
+    Returns:
+        Scalar between 0 and 2.
+    """
+    return (1 - functional.cosine_similarity(compound(scenes, posteriors), relevance[target], dim=1)).mean()
+
+
+def e(
+    scenes: Tensor,
+    target: Tensor,
+    teacher: Tensor,
+    posteriors: Tensor,
+    relevance: Tensor,
+    beta: float,
+    reduction: str = "sum",
+) -> Tensor:
+    """L_E = L_E1 + βL_E2, equation (10); arguments as there, β weighs the second term."""
+    return e1(scenes, teacher, posteriors, reduction) + beta * e2(scenes, target, posteriors, relevance)
+
+
+def _binary_kl(student: Tensor, teacher: Tensor) -> Tensor:
+    """C(p‖q) = p log(p/q) + (1−p) log((1−p)/(1−q)) of p = σ(teacher), q = σ(student), element by element.
+
+    With log σ(x) = x − softplus(x) and log(1 − σ(x)) = −softplus(x) it needs no logarithm of a probability.
+    """
+    return torch.sigmoid(teacher) * (teacher - student) + functional.softplus(student) - functional.softplus(teacher)
+
+
+def _over_events(values: Tensor, reduction: str) -> Tensor:
+    """Sum or average over the events, then average over the batch."""
+    return (values.mean(dim=1) if reduction == "mean" else values.sum(dim=1)).mean()

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from advance_lib.cache import code_digest, digest, entry, remove, write_json, written_whole
-from advance_lib.features import image_array, log_mel_array
+from advance_lib.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
 from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.models import BACKBONES
 from advance_lib.training import Schedule, fit, predictions, start
@@ -112,7 +112,13 @@ def _pretrain(
     )
 
 
-def pretrain_audio(clips: pd.DataFrame, backbone: str, schedule: Schedule, device: str = "auto") -> Pretrained:
+def pretrain_audio(
+    clips: pd.DataFrame,
+    backbone: str,
+    schedule: Schedule,
+    device: str = "auto",
+    front_end: FrontEnd = PAPER_FRONT_END,
+) -> Pretrained:
     """Return N_a(0), trained to name the events of clips, unless it is there already.
 
     Args:
@@ -120,17 +126,23 @@ def pretrain_audio(clips: pd.DataFrame, backbone: str, schedule: Schedule, devic
         backbone: name in `models.BACKBONES`.
         schedule: epochs and learning rate.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        front_end: how a clip becomes a spectrogram; the same as in fine-tuning.
     """
     present = clips["events"].str.get_dummies(";")
-    log_mels = log_mel_array(clips)
+    log_mels = log_mel_array(clips, front_end)
     rows = _held_out_and_rest(len(clips))[1]
     inputs = Inputs(None, log_mels, present.to_numpy(np.float32), Normaliser.of(None, log_mels, rows))
-    data_key = [*clips["sound_sha256"], *clips["events"]]
+    data_key = [*clips["sound_sha256"], *clips["events"], str(front_end)]
     return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device)
 
 
 def pretrain_visual(
-    pictures: pd.DataFrame, side: int, backbone: str, schedule: Schedule, device: str = "auto"
+    pictures: pd.DataFrame,
+    side: int,
+    backbone: str,
+    schedule: Schedule,
+    device: str = "auto",
+    raw_colours: bool = False,
 ) -> Pretrained:
     """Return N_v(0), trained to name the categories of aerial pictures, unless it is there already.
 
@@ -140,11 +152,12 @@ def pretrain_visual(
         backbone: name in `models.BACKBONES`.
         schedule: epochs and learning rate.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        raw_colours: colours from 0 to 255; the same as in fine-tuning.
     """
     categories = sorted(set(pictures["category"]))
     targets = pictures["category"].map(categories.index).to_numpy(np.int64)
     images = image_array(pictures, side)
     rows = _held_out_and_rest(len(pictures))[1]
-    inputs = Inputs(images, None, targets, Normaliser.of(images, None, rows))
-    data_key = [*pictures["image_sha256"], *pictures["category"]]
+    inputs = Inputs(images, None, targets, Normaliser.of(images, None, rows, raw_colours))
+    data_key = [*pictures["image_sha256"], *pictures["category"], str(raw_colours)]
     return _pretrain("visual", backbone, categories, inputs, data_key, schedule, device)

@@ -3,13 +3,13 @@
 Chapter: Recognising with one and two senses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from advance_lib.datasets import Split
-from advance_lib.experiments import TABLES
-from advance_lib.published import METRICS, PAPER_SCORES, paper_scores
+from advance_lib.experiments import TABLES, heading
+from advance_lib.published import METRICS, paper_scores
 from advance_lib.runs import Run, finished
 from advance_lib.settings import L_S_CELLS, Settings
 
@@ -45,24 +45,42 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
         data: what the runs were trained on, for the row labels.
 
     Returns:
-        Rows (where the figures come from, metric), columns the approaches, entries ``mean ± std`` in percent.
+        Rows (where the figures come from, metric), in Table 2 (…, modality, metric); columns the approaches, in
+        Table 1 below their inputs; entries ``mean ± std`` in percent, NaN where the paper has no such cell.
     """
     seeds = len({run.request.seed for run in runs})
-    blocks = {}
+    sources: dict[str, Callable[[str, str], str]] = {}
     for split in ("test", "exam"):
         if any(split in run.metrics["scores"] for run in runs):
             measured = mean_and_deviation(runs, split)
-            blocks[f"{data}, {split}, {seeds} seed{'s' * (seeds != 1)}"] = {
-                heading: [_plus_minus(*measured.loc[cell, metric]) for metric in METRICS]
-                for cell, heading in TABLES[number].items()
-            }
-    blocks["the paper, on ADVANCE, 5 runs"] = {
-        heading: [_plus_minus(*paper_scores(cell)[metric]) for metric in METRICS]
-        for cell, heading in TABLES[number].items()
-        if cell in PAPER_SCORES
-    }
-    index = [METRIC_NAMES[metric] for metric in METRICS]
-    return pd.concat({source: pd.DataFrame(block, index=index) for source, block in blocks.items()})
+            sources[f"{data}, {split}, {seeds} seed{'s' * (seeds != 1)}"] = lambda cell, metric, measured=measured: (
+                _plus_minus(*measured.loc[cell, metric])
+            )
+    sources["the paper, on ADVANCE, 5 runs"] = lambda cell, metric: _plus_minus(*paper_scores(cell)[metric])
+    entries = [
+        (source, senses_of(cell), METRIC_NAMES[metric], heading(cell), of(cell, metric))
+        for source, of in sources.items()
+        for cell in TABLES[number]
+        for metric in METRICS
+    ]
+    table = pd.DataFrame(entries, columns=["source", "inputs", "metric", "approach", "score"])
+    rows, columns = {
+        1: (["source", "metric"], ["inputs", "approach"]),
+        2: (["source", "inputs", "metric"], ["approach"]),
+        3: (["source", "metric"], ["approach"]),
+    }[number]
+    order = [pd.unique(pd.MultiIndex.from_frame(table[names])) for names in (rows, columns)]
+    found = table.set_index([*rows, *columns])["score"].unstack(columns)
+    found.columns = found.columns.set_names([None] * found.columns.nlevels)
+    index, header = (pd.MultiIndex.from_tuples(names) if len(names[0]) > 1 else None for names in order)
+    found = found.reindex(index=index)
+    wanted = header if header is not None else [names[0] for names in order[1]]
+    return found[wanted]
+
+
+def senses_of(cell: str) -> str:
+    """Return a cell's inputs as the tables name them: Sound, Image, Image + sound."""
+    return cell.split("/")[0].replace("+", " + ").capitalize()
 
 
 def leak_by_splitting(settings: Settings) -> pd.DataFrame:

@@ -36,25 +36,34 @@ from advance_lib.cache import (
     written_whole,
 )
 from advance_lib.datasets import THE_SPLIT, Split, inputs_of, open_dataset
-from advance_lib.experiments import recipe_of
-from advance_lib.features import PAPER_FRONT_END, log_mel, resized
+from advance_lib.experiments import ALPHA, BETA, recipe_of
+from advance_lib.features import PAPER_FRONT_END, FrontEnd, log_mel, resized
 from advance_lib.inputs import Inputs, Normaliser
+from advance_lib.knowledge import Knowledge, knowledge_of
 from advance_lib.media import read_clip, read_image
 from advance_lib.metrics import weighted_scores
 from advance_lib.miniature.world import render_aerial_set, render_event_set
 from advance_lib.models import BACKBONES, AudiovisualNet
+from advance_lib.presets import PAPER, Preset
 from advance_lib.pretraining import Pretrained, pretrain_audio, pretrain_visual
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
+from advance_lib.published import METRICS
+from advance_lib.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 from advance_lib.training import (
     Schedule,
     accelerator,
+    best_epoch,
     effective_precision,
     predictions,
-    seen_by,
     start,
-    train_recogniser,
+    weights_file,
 )
+
+Networks = tuple[Pretrained, Pretrained] | None
+
+# glibc returns large blocks to the system and faults them in again at the next step: a fifth of an audio step.
+ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26)}
 
 PACKAGES = (
     "torch",
@@ -77,6 +86,9 @@ class Request:
         profile: name in `profiles.PROFILES`.
         split: of the dataset.
         skip_broken: leave unusable pairs of the dataset out.
+        preset: the choices in which paper and code differ.
+        alpha: α, the weight of the transfer.
+        beta: β, the weight of L_E2 within L_E.
     """
 
     cell: str
@@ -85,6 +97,23 @@ class Request:
     profile: str = "mini"
     split: Split = THE_SPLIT
     skip_broken: bool = False
+    preset: Preset = PAPER
+    alpha: float = ALPHA
+    beta: float = BETA
+
+    @property
+    def sizes(self) -> Profile:
+        """The profile itself."""
+        return get_profile(self.profile)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What to train.
+
+        Raises:
+            UserError: unknown cell or profile.
+        """
+        return recipe_of(self.cell, self.sizes, self.preset, self.alpha, self.beta)
 
 
 @dataclass(frozen=True)
@@ -101,7 +130,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict:
-        """Scores in percent for each split, the selected epoch and the history of the training."""
+        """Scores in percent for each split, also by tested epoch, the selected epoch and the training's history."""
         return json.loads((self.folder / "metrics.json").read_text())
 
     @cached_property
@@ -139,75 +168,108 @@ def render_pretraining_sets(profile: Profile) -> tuple[pd.DataFrame, pd.DataFram
 
 
 @cache
-def pretrained_visual(profile: Profile, device: str = "auto") -> Pretrained:
+def pretrained_visual(profile: Profile, device: str = "auto", raw_colours: bool = False) -> Pretrained:
     """Return N_v(0) of a profile, trained where it is missing."""
     pictures = render_aerial_set(profile.aerial_pictures, profile.image_side)
-    return pretrain_visual(pictures, profile.image_side, profile.visual, _pretraining_schedule(profile), device)
+    schedule = _pretraining_schedule(profile)
+    return pretrain_visual(pictures, profile.image_side, profile.visual, schedule, device, raw_colours)
 
 
 @cache
-def pretrained_audio(profile: Profile, device: str = "auto") -> Pretrained:
+def pretrained_audio(profile: Profile, device: str = "auto", front_end: FrontEnd = PAPER_FRONT_END) -> Pretrained:
     """Return N_a(0) of a profile, trained where it is missing."""
-    return pretrain_audio(render_event_set(profile.event_clips), profile.audio, _pretraining_schedule(profile), device)
+    clips = render_event_set(profile.event_clips)
+    return pretrain_audio(clips, profile.audio, _pretraining_schedule(profile), device, front_end)
 
 
-def _key(request: Request, networks: tuple[Pretrained, Pretrained] | None, device: str) -> str:
-    profile = get_profile(request.profile)
-    dataset = open_dataset(request.dataset, profile, request.split, request.skip_broken)
+def pretrained_networks(request: Request, device: str = "auto") -> Networks:
+    """Return N_v(0) and N_a(0) for a request, each trained where it is missing and needed.
+
+    A network that starts at random (†) needs neither; one without transfer would need no N_a(0) where it hears
+    nothing, but its silent branch is part of the network.
+    """
+    if not request.recipe.pretrained:
+        return None
+    visual = pretrained_visual(request.sizes, device, request.preset.image_scale == "raw")
+    return visual, pretrained_audio(request.sizes, device, request.preset.front_end)
+
+
+@cache
+def known_of(
+    name: str,
+    profile: Profile,
+    split: Split = THE_SPLIT,
+    skip_broken: bool = False,
+    preset: Preset = PAPER,
+    device: str = "auto",
+) -> Knowledge:
+    """Return what N_a(0) knows of a dataset, computed where it is missing; arguments as for `inputs_of`."""
+    dataset, inputs = inputs_of(name, profile, split, skip_broken, preset)
+    network = pretrained_audio(profile, device, preset.front_end)
+    data_key = digest(dataset.key(), str(preset.front_end))
+    rows, scenes = dataset.rows(), len(dataset.scenes)
+    return knowledge_of(network, profile.audio, inputs, data_key, rows, scenes, preset, device)
+
+
+def _key(request: Request, networks: Networks, device: str) -> str:
+    dataset = open_dataset(request.dataset, request.sizes, request.split, request.skip_broken)
     return digest(
-        asdict(recipe_of(request.cell, profile)),
+        asdict(request.recipe),
         request.seed,
         dataset.key(),
-        profile.image_side,
-        asdict(PAPER_FRONT_END),
+        request.sizes.image_side,
         [network.key for network in networks] if networks else None,
-        effective_precision(device, profile.precision),
-        code_digest("advance_lib.training"),
+        effective_precision(device, request.sizes.precision),
+        code_digest("advance_lib.recogniser"),
         code_digest("advance_lib.features"),
         CODE_OF_A_RUN,
     )
 
 
-def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, device: str, folder: Path) -> None:
+def _train(request: Request, networks: Networks, device: str, folder: Path) -> None:
     """Train and evaluate one run, and leave its files in ``folder``."""
-    profile = get_profile(request.profile)
-    recipe = recipe_of(request.cell, profile)
-    dataset, inputs = inputs_of(request.dataset, profile, request.split, request.skip_broken)
+    recipe = request.recipe
+    which = (request.dataset, request.sizes, request.split, request.skip_broken, request.preset)
+    dataset, inputs = inputs_of(*which)
+    knowledge = known_of(*which, device) if recipe.transfer else None
     rows = dataset.rows()
     weights = tuple(network.weights for network in networks) if networks else (None, None)
     began = time.perf_counter()
     model, fabric, history = train_recogniser(
-        recipe, inputs, rows, len(dataset.scenes), request.seed, weights, folder, device
+        recipe, inputs, knowledge, rows, len(dataset.scenes), request.seed, weights, folder, device
     )
     seconds = time.perf_counter() - began
-    # The selected epoch is tested once: nothing below feeds back into the training.
+    # What is tested is fixed by now: nothing below feeds back into the training.
     tested = {name: rows[name] for name in ("validation", "test", "exam") if name in rows}
-    probabilities = predictions(
-        fabric,
-        model,
-        seen_by(recipe.senses, inputs),
-        np.concatenate(list(tested.values())),
-        torch.nn.Softmax(dim=1),
-    )
-    table = dataset.pairs.iloc[np.concatenate(list(tested.values()))][["id", "scene", "location", "split"]]
-    table = pd.concat(
-        [
-            table.reset_index(drop=True),
-            pd.DataFrame(probabilities, columns=[f"p({s})" for s in dataset.scenes]),
-        ],
-        axis=1,
-    )
-    guessed = np.array(dataset.scenes)[probabilities.argmax(1)]
+    every = np.concatenate(list(tested.values()))
+    table = dataset.pairs.iloc[every][["id", "scene", "location", "split"]].reset_index(drop=True)
+    by_epoch, seen = [], seen_by(recipe.senses, inputs)
+    for after in reversed(range(recipe.schedule.keep_after + 1)):  # the best epoch last, to stay in the network
+        if not weights_file(folder, after).exists():
+            continue  # the schedule ended before
+        model.load_state_dict(load_file(weights_file(folder, after)))
+        torch.manual_seed(request.seed)
+        probabilities = scene_probabilities(recipe, fabric, model, seen, every)
+        guessed = np.array(dataset.scenes)[probabilities.argmax(1)]
+        by_epoch.insert(
+            0,
+            {
+                name: weighted_scores(table.loc[table["split"] == name, "scene"], guessed[table["split"] == name])
+                for name in tested
+            },
+        )
     scores = {
-        name: weighted_scores(table.loc[table["split"] == name, "scene"], guessed[table["split"] == name])
+        name: {metric: float(np.mean([epoch[name][metric] for epoch in by_epoch])) for metric in METRICS}
         for name in tested
     }
-    best = max(history, key=lambda past: past["validation"])
+    columns = [f"p({s})" for s in dataset.scenes]
+    table = pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1)
     config = {
         "request": asdict(request),
         "recipe": asdict(recipe),
         "scenes": dataset.scenes,
-        "image_side": profile.image_side,
+        "events": list(knowledge.events) if knowledge else None,
+        "image_side": request.sizes.image_side,
         "data": dataset.key(),
         "pretrained": [network.key for network in networks] if networks else None,
         "environment": environment(device),
@@ -218,9 +280,15 @@ def _train(request: Request, networks: tuple[Pretrained, Pretrained] | None, dev
     _save_checkpoint(model, inputs.normaliser, config, folder / "model.safetensors")
     write_json(
         folder / "metrics.json",
-        {"scores": scores, "epoch": best["epoch"], "seconds": seconds, "history": history},
+        {
+            "scores": scores,
+            "by_epoch": by_epoch,
+            "epoch": best_epoch(history),
+            "seconds": seconds,
+            "history": history,
+        },
     )
-    remove([folder / "state.safetensors", folder / "best.safetensors"])
+    remove([folder / "state.safetensors", *folder.glob("best*.safetensors")])
 
 
 CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too
@@ -249,10 +317,7 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
     """
     keys = []
     for request in requests:
-        profile = get_profile(request.profile)
-        networks = None
-        if recipe_of(request.cell, profile).pretrained:
-            networks = pretrained_visual(profile, device), pretrained_audio(profile, device)
+        networks = pretrained_networks(request, device)
         keys.append((_key(request, networks, device), networks))
     missing = {
         key: (request, networks)
@@ -261,8 +326,12 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
     }
     workers = min(jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
     if workers > 1:
-        for request, _ in missing.values():  # features once, before the workers ask for them
-            inputs_of(request.dataset, get_profile(request.profile), request.split, request.skip_broken)
+        for request, _ in missing.values():  # features and knowledge once, before the workers ask for them
+            which = (request.dataset, request.sizes, request.split, request.skip_broken, request.preset)
+            inputs_of(*which)
+            if request.recipe.transfer:
+                known_of(*which, device)
+        os.environ |= ALLOCATION  # the workers start with it
         trained = Parallel(n_jobs=workers, return_as="generator_unordered")(
             delayed(_in_worker)(key, *one, device) for key, one in missing.items()
         )
@@ -277,11 +346,11 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
     return [Run(request, build_folder() / "runs" / key) for request, (key, _) in zip(requests, keys, strict=True)]
 
 
-def _one(key: str, request: Request, networks: tuple[Pretrained, Pretrained] | None, device: str) -> None:
+def _one(key: str, request: Request, networks: Networks, device: str) -> None:
     entry("runs", key, lambda folder: _train(request, networks, device, folder))
 
 
-def _in_worker(key: str, request: Request, networks: tuple[Pretrained, Pretrained] | None, device: str) -> None:
+def _in_worker(key: str, request: Request, networks: Networks, device: str) -> None:
     os.environ["ADVANCE_QUIET"] = "1"  # one bar, in the parent, instead of one a worker
     _one(key, request, networks, device)
 
@@ -305,10 +374,17 @@ def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
         **{k.removeprefix("normaliser."): v for k, v in tensors.items() if k.startswith("normaliser.")}
     )
     state = {k: v for k, v in tensors.items() if not k.startswith("normaliser.")}
-    backbones = [BACKBONES[config["recipe"][sense]](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")]
-    model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"])
+    recipe = recipe_in(config)
+    backbones = [BACKBONES[getattr(recipe, sense)](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")]
+    model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"], recipe.events_on)
     model.load_state_dict(state)
     return model.eval(), normaliser, config
+
+
+def recipe_in(config: dict) -> Recipe:
+    """Return the recipe that a run's configuration describes."""
+    recipe = config["recipe"]
+    return Recipe(**recipe | {"schedule": Schedule(**recipe["schedule"]), "preset": Preset(**recipe["preset"])})
 
 
 def recognise(checkpoint: Path, image: Path | str, sound: Path | str) -> pd.Series:
@@ -320,12 +396,13 @@ def recognise(checkpoint: Path, image: Path | str, sound: Path | str) -> pd.Seri
         sound: recording of at least two seconds; the first ten are used.
     """
     model, normaliser, config = load_checkpoint(checkpoint)
+    recipe = recipe_in(config)
     inputs = Inputs(
         resized(read_image(image), config["image_side"])[None],
-        log_mel(*read_clip(sound))[None],
+        log_mel(*read_clip(sound), recipe.preset.front_end)[None],
         np.zeros(1, np.int64),
         normaliser,
     )
-    inputs = seen_by(config["recipe"]["senses"], inputs)
+    inputs = seen_by(recipe.senses, inputs)
     found = predictions(start("cpu", "32-true"), model, inputs, np.arange(1), torch.nn.Softmax(dim=1))
     return pd.Series(found[0], index=config["scenes"], name="p(scene)").sort_values(ascending=False)

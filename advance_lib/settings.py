@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from advance_lib.cache import UserError
 from advance_lib.datasets import THE_SPLIT, Dataset, Split, open_dataset
-from advance_lib.experiments import TABLES, cells_of
+from advance_lib.experiments import CELLS
+from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished
 
@@ -44,6 +45,7 @@ class Settings:
         seeds: how many training seeds, a list of them, or None for the profile's own.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         skip_broken: leave unusable pairs of the dataset out.
+        preset: the choices in which paper and code differ.
     """
 
     profile: str
@@ -51,6 +53,7 @@ class Settings:
     seeds: int | str | Sequence[int] | None
     device: str
     skip_broken: bool = False
+    preset: Preset = PAPER
 
     @property
     def sizes(self) -> Profile:
@@ -66,9 +69,10 @@ class Settings:
         """Return the dataset, rendering it first if that is asked for."""
         return open_dataset(self.dataset, self.sizes, skip_broken=self.skip_broken)
 
-    def request(self, cell: str, seed: int, split: Split = THE_SPLIT) -> Request:
-        """Return the request for one run of a cell with these settings."""
-        return Request(cell, seed, self.dataset, self.profile, split, self.skip_broken)
+    def request(self, cell: str, seed: int, split: Split = THE_SPLIT, **changes: object) -> Request:
+        """Return the request for one run of a cell with these settings; ``changes`` are other fields of a request."""
+        fields = {"preset": self.preset} | changes
+        return Request(cell, seed, self.dataset, self.profile, split, self.skip_broken, **fields)
 
     def requests(self, *cells: str, split: Split = THE_SPLIT) -> list[Request]:
         """Return the requests for some cells and every seed."""
@@ -76,9 +80,8 @@ class Settings:
 
     def requests_of_book(self) -> list[Request]:
         """Return every run that the chapters show, so that a graph can train them beforehand."""
-        cells = dict.fromkeys(cell for number in TABLES for cell in cells_of(number))
         careless = self.requests("image+sound/Ls", split=Split("pair"))
-        return [*self.requests(*cells), *careless, *self.requests_of_splits()]
+        return [*self.requests(*CELLS), *careless, *self.requests_of_splits()]
 
     def requests_of_splits(self) -> list[Request]:
         """Return the runs of the L_s cells on other splits by location, one training seed each."""

@@ -1,4 +1,4 @@
-"""One training loop for everything, and what one run of a recogniser is.
+"""One training loop for everything.
 
 Chapter: Recognising with one and two senses.
 """
@@ -15,14 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from advance_lib.cache import UserError, written_whole
+from advance_lib.cache import UserError, remove, written_whole
 from advance_lib.inputs import Batch, Inputs
-from advance_lib.metrics import weighted_scores
-from advance_lib.models import BACKBONES, AudiovisualNet
-from advance_lib.objectives import scene_loss
 from advance_lib.progress import progress
 
 EVALUATION_BATCH = 128
+STEPS = (0.3, 0.6, 0.9)  # official-code: epochs 30, 60 and 90 of a hundred
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,11 @@ class Schedule:
         batch_size: samples a step; a last, smaller batch is left out, batch norm needs company.
         learning_rate: Adam's.
         weight_decay: Adam's.
-        decay: ``"constant"``, or ``"cosine"`` to fall to zero along a cosine.
+        decay: ``"constant"``, ``"cosine"`` to fall to zero along a cosine, or ``"stepped"`` to fall to a tenth
+            after each of the shares `STEPS`.
         precision: Lightning Fabric's name of the arithmetic.
+        reshuffle: a new order every epoch, instead of always the same.
+        keep_after: epochs after the best whose weights are kept as well.
     """
 
     epochs: int
@@ -44,11 +45,15 @@ class Schedule:
     weight_decay: float = 1e-4
     decay: str = "constant"
     precision: str = "32-true"
+    reshuffle: bool = True
+    keep_after: int = 0
 
     def learning_rate_of(self, progress: float) -> float:
         """Return the learning rate after a share ``progress`` (0 to 1) of all steps."""
         if self.decay == "constant":
             return self.learning_rate
+        if self.decay == "stepped":
+            return self.learning_rate * 0.1 ** sum(progress >= step for step in STEPS)
         return self.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
 
 
@@ -118,7 +123,8 @@ def fit(
     """Train, keep the epoch with the best validation score, and be able to go on after an interruption.
 
     Every epoch draws its order and jitter from (seed, epoch) alone, so a resumed training equals an
-    uninterrupted one. The best weights are left in ``folder/best.safetensors``.
+    uninterrupted one. The best weights are left in ``folder/best.safetensors``, those of the epochs after it
+    that the schedule keeps in ``folder/best+1.safetensors`` and so on.
 
     Args:
         fabric: device and precision.
@@ -138,14 +144,15 @@ def fit(
     raw = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(raw.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     model, optimizer = fabric.setup(raw, optimizer)
-    state_file, best_file, history = folder / "state.safetensors", folder / "best.safetensors", []
+    state_file, history = folder / "state.safetensors", []
     if state_file.exists():
         history = _load_state(state_file, raw, optimizer.optimizer)
     size = min(schedule.batch_size, len(rows))
     steps = len(rows) // size
     for epoch in progress(range(len(history), schedule.epochs), label):
-        torch.manual_seed(seed * 10_000 + epoch)
-        order = rows[torch.randperm(len(rows)).numpy()]
+        drawn = torch.Generator().manual_seed(seed * 10_000 + (epoch if schedule.reshuffle else 0))
+        order = rows[torch.randperm(len(rows), generator=drawn).numpy()]
+        torch.manual_seed(seed * 10_000 + epoch)  # of the jitter
         total = torch.zeros((), device=fabric.device)
         model.train()
         for step in range(steps):
@@ -158,119 +165,54 @@ def fit(
             total += value.detach()
         model.eval()
         score = validate(model)
-        if all(score > past["validation"] for past in history):
-            with written_whole(best_file) as partial:
-                save_file({k: v.contiguous() for k, v in raw.state_dict().items()}, partial)
         history.append({"epoch": epoch, "loss": float(total) / steps, "validation": score})
+        after = epoch - best_epoch(history)
+        if after == 0:
+            remove(folder.glob("best+*.safetensors"))
+        if after <= schedule.keep_after:
+            with written_whole(weights_file(folder, after)) as partial:
+                save_file({k: v.contiguous() for k, v in raw.state_dict().items()}, partial)
         _save_state(state_file, raw, optimizer.optimizer, history)
-    raw.load_state_dict(load_file(best_file))
+    raw.load_state_dict(load_file(weights_file(folder)))
     model.eval()
     return history
 
 
+def best_epoch(history: list[dict]) -> int:
+    """Return the epoch with the best validation score, the first of several."""
+    return max(history, key=lambda past: past["validation"])["epoch"]
+
+
+def weights_file(folder: Path, after: int = 0) -> Path:
+    """Return where `fit` leaves the weights of the best epoch, or of one some epochs after it."""
+    return folder / (f"best+{after}.safetensors" if after else "best.safetensors")
+
+
 def predictions(
-    fabric: Fabric, model: nn.Module, inputs: Inputs, rows: np.ndarray, activation: Callable[[Tensor], Tensor]
+    fabric: Fabric,
+    model: nn.Module,
+    inputs: Inputs,
+    rows: np.ndarray,
+    activation: Callable[[Tensor], Tensor],
+    augment: bool = False,
 ) -> np.ndarray:
-    """Return the activated first output of a model for some rows, (rows, outputs) float32, without jitter."""
+    """Return the activated first output of a model for some rows, (rows, outputs) float32.
+
+    Args:
+        fabric: device and precision.
+        model: takes (image, log_mel) and returns a tuple.
+        inputs: arrays and how they become batches.
+        rows: (rows,) indices.
+        activation: of the first output.
+        augment: jitter the photographs, as the official code does even in validation and test.
+    """
 
     def chunks() -> Iterator[np.ndarray]:
         for first in range(0, len(rows), EVALUATION_BATCH):
-            batch = fabric.to_device(inputs.batch(rows[first : first + EVALUATION_BATCH], augment=False))
+            batch = fabric.to_device(inputs.batch(rows[first : first + EVALUATION_BATCH], augment))
             with torch.inference_mode(), fabric.autocast():
                 outputs = model(batch.image, batch.log_mel)
             # A network without any per-sample input answers once for all.
             yield activation(outputs[0].float()).expand(len(batch.target), -1).cpu().numpy()
 
     return np.concatenate(list(chunks()))
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that makes a recogniser, but for its data and its seed.
-
-    Attributes:
-        senses: ``"image"``, ``"sound"`` or ``"image+sound"``; the missing one is set to zero.
-        visual: name of N_v in `models.BACKBONES`.
-        audio: name of N_a there.
-        schedule: epochs and learning rate.
-        pretrained: start from the pre-trained networks; False is the paper's †.
-    """
-
-    senses: str
-    visual: str
-    audio: str
-    schedule: Schedule
-    pretrained: bool = True
-
-
-def build(recipe: Recipe, scenes: int, image_side: int, visual: Path | None, audio: Path | None) -> AudiovisualNet:
-    """Build N_v+a and fill in the pre-trained weights, but for their classifiers.
-
-    Args:
-        recipe: names the backbones.
-        scenes: outputs of the scene head.
-        image_side: pixels.
-        visual: safetensors file of N_v(0), or None to start at random.
-        audio: the same of N_a(0).
-    """
-    backbones = []
-    for name, weights in ((recipe.visual, visual), (recipe.audio, audio)):
-        state = load_file(weights) if weights else {}
-        backbone = BACKBONES[name](len(state["fc.bias"]) if state else 1)
-        if state:
-            backbone.load_state_dict(state)
-        backbones.append(backbone)
-    return AudiovisualNet(*backbones, scenes, image_side)
-
-
-def train_recogniser(
-    recipe: Recipe,
-    inputs: Inputs,
-    splits: dict[str, np.ndarray],
-    scenes: int,
-    seed: int,
-    weights: tuple[Path | None, Path | None],
-    folder: Path,
-    device: str,
-) -> tuple[AudiovisualNet, Fabric, list[dict]]:
-    """Train one recogniser on ``splits["train"]`` and select its epoch on ``splits["validation"]``.
-
-    Args:
-        recipe: what to train.
-        inputs: both senses of the dataset; the one that the recipe leaves out is dropped here.
-        splits: rows of each split.
-        scenes: number of scenes.
-        seed: of initialisation, order and jitter.
-        weights: files of N_v(0) and N_a(0), None for random initialisation.
-        folder: state and weights are kept here.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
-
-    Returns:
-        The network with the weights of its best epoch, its Fabric, and the history of the epochs.
-    """
-    fabric = start(device, recipe.schedule.precision)
-    torch.manual_seed(seed)
-    model = build(recipe, scenes, inputs.images.shape[1], *weights)
-    inputs = seen_by(recipe.senses, inputs)
-    rows = splits["validation"]
-
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
-        return scene_loss(model(batch.image, batch.log_mel).scenes, batch.target)
-
-    def validate(model: nn.Module) -> float:
-        guessed = predictions(fabric, model, inputs, rows, torch.nn.Softmax(dim=1)).argmax(1)
-        return weighted_scores(inputs.targets[rows], guessed)["fscore"]
-
-    label = f"{recipe.senses} seed {seed}"
-    history = fit(fabric, model, inputs, splits["train"], loss, validate, recipe.schedule, seed, folder, label)
-    return model, fabric, history
-
-
-def seen_by(senses: str, inputs: Inputs) -> Inputs:
-    """Return the inputs without the sense that a unimodal network does not get."""
-    return Inputs(
-        inputs.images if "image" in senses else None,
-        inputs.log_mels if "sound" in senses else None,
-        inputs.targets,
-        inputs.normaliser,
-    )

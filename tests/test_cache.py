@@ -36,7 +36,7 @@ def test_code_digest_follows_imports(monkeypatch, tmp_path):
 
 
 def test_training_depends_on_its_objective_and_not_on_figures():
-    names = set(cache._imported_modules((cache.PACKAGE / "training.py").read_text()))
+    names = set(cache._imported_modules((cache.PACKAGE / "recogniser.py").read_text()))
     assert "advance_lib.objectives" in names and "advance_lib.models" in names
     assert not names & {"advance_lib.figures", "advance_lib.results", "advance_lib.cli"}
 

@@ -15,7 +15,8 @@ from advance_lib import training
 from advance_lib.catalogue import read_catalogue
 from advance_lib.datasets import inputs_of
 from advance_lib.profiles import PROFILES
-from advance_lib.training import Recipe, Schedule, predictions, train_recogniser
+from advance_lib.recogniser import Recipe, seen_by, train_recogniser
+from advance_lib.training import Schedule, predictions
 
 SMALL = replace(PROFILES["smoke"], image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
@@ -26,9 +27,9 @@ def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE):
     dataset, inputs = inputs_of(str(tiny), SMALL)
     recipe = Recipe(senses, "narrow visual", "narrow audio", schedule, pretrained=False)
     model, fabric, history = train_recogniser(
-        recipe, inputs, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
+        recipe, inputs, None, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
     )
-    seen = training.seen_by(senses, inputs)
+    seen = seen_by(senses, inputs)
     return predictions(fabric, model, seen, dataset.rows()["test"], torch.nn.Softmax(dim=1)), history, dataset
 
 
@@ -53,7 +54,7 @@ def test_a_unimodal_network_ignores_the_other_sense(tiny, tmp_path, senses):
     probabilities, *_ = train(tiny, tmp_path / senses, senses=senses, schedule=replace(SCHEDULE, epochs=1))
     assert probabilities.std(axis=0).max() > 0  # it answers to its own sense
     inputs = inputs_of(str(tiny), SMALL)[1]
-    assert (training.seen_by(senses, inputs).images is None) == (senses == "sound")
+    assert (seen_by(senses, inputs).images is None) == (senses == "sound")
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypatch):

@@ -1,0 +1,185 @@
+"""What one run of a recogniser is: its recipe, its network, its objective.
+
+Chapter: Recognising with one and two senses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from advance_lib import objectives
+from advance_lib.inputs import Batch, Inputs
+from advance_lib.knowledge import Knowledge
+from advance_lib.metrics import weighted_scores
+from advance_lib.models import BACKBONES, AudiovisualNet, Outputs
+from advance_lib.presets import PAPER, Preset
+from advance_lib.training import Schedule, fit, predictions, start
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes a recogniser, but for its data and its seed.
+
+    Attributes:
+        senses: ``"image"``, ``"sound"`` or ``"image+sound"``; the missing one is set to zero.
+        visual: name of N_v in `models.BACKBONES`.
+        audio: name of N_a there.
+        schedule: epochs and learning rate.
+        pretrained: start from the pre-trained networks; False is the paper's †.
+        transfer: L_Ω: ``"KL|Na"``, ``"SQ|Na"``, ``"KL|Nv+a"``, ``"SQ|Nv+a"``, ``"E1"``, ``"E"``, or None.
+        supervised: L = L_s + αL_Ω; False leaves L = L_Ω, as in Table 3.
+        alpha: α, the weight of the transfer.
+        beta: β, the weight of L_E2 within L_E.
+        preset: the choices in which paper and code differ.
+    """
+
+    senses: str
+    visual: str
+    audio: str
+    schedule: Schedule
+    pretrained: bool = True
+    transfer: str | None = None
+    supervised: bool = True
+    alpha: float = 0.1
+    beta: float = 0.001
+    preset: Preset = PAPER
+
+    @property
+    def events_on(self) -> str | None:
+        """The representation that carries the event head: ``"Na"``, ``"Nv+a"``, or None."""
+        return self.transfer.split("|")[1] if self.transfer and "|" in self.transfer else None
+
+
+def build(
+    recipe: Recipe, scenes: int, image_side: int, visual: Path | None, audio: Path | None, events: int = 1
+) -> AudiovisualNet:
+    """Build N_v+a and fill in the pre-trained weights.
+
+    Args:
+        recipe: names the backbones and the event head.
+        scenes: outputs of the scene head.
+        image_side: pixels.
+        visual: safetensors file of N_v(0), or None to start at random.
+        audio: the same of N_a(0), whose classifier is the event head on N_a.
+        events: outputs of an audio classifier that starts at random.
+    """
+    backbones = []
+    for name, weights, classes in ((recipe.visual, visual, 1), (recipe.audio, audio, events)):
+        state = load_file(weights) if weights else {}
+        backbone = BACKBONES[name](len(state["fc.bias"]) if state else classes)
+        if state:
+            backbone.load_state_dict(state)
+        backbones.append(backbone)
+    model = AudiovisualNet(*backbones, scenes, image_side, recipe.events_on)
+    if recipe.preset.event_head == "fresh":
+        model.audio.fc = nn.Linear(model.audio.features, model.audio.fc.out_features)
+    return model
+
+
+def objective(recipe: Recipe, knowledge: Knowledge | None) -> Callable[[Outputs, Batch], Tensor]:
+    """Return the loss of a recipe: L_s, L_s + αL_Ω, or L_Ω alone.
+
+    Args:
+        recipe: names L_Ω, α, β and how events are reduced.
+        knowledge: posteriors and event relevance; needed by L_E1 and L_E alone.
+    """
+    preset = recipe.preset
+    if recipe.transfer in ("E1", "E"):
+        posteriors, relevance = (torch.tensor(x) for x in (knowledge.posteriors, knowledge.relevance))
+
+    def transfer(outputs: Outputs, batch: Batch) -> Tensor:
+        teacher = batch.events
+        match recipe.transfer:
+            case "KL|Na":
+                return objectives.kl_na(outputs.events, teacher, preset.event_reduction)
+            case "KL|Nv+a":
+                return objectives.kl_nva(outputs.events, teacher, preset.event_reduction)
+            case "SQ|Na" | "SQ|Nv+a":
+                drawn_to = teacher.sigmoid() if preset.sq_target == "probabilities" else teacher
+                squares = objectives.sq_na if recipe.transfer == "SQ|Na" else objectives.sq_nva
+                return squares(outputs.events, drawn_to, preset.sq_reduction)
+        p = posteriors.to(teacher.device)
+        if recipe.transfer == "E1":
+            return objectives.e1(outputs.scenes, teacher, p, preset.event_reduction)
+        d = relevance.to(teacher.device)
+        return objectives.e(outputs.scenes, batch.target, teacher, p, d, recipe.beta, preset.event_reduction)
+
+    def loss(outputs: Outputs, batch: Batch) -> Tensor:
+        if recipe.transfer is None:
+            return objectives.scene_loss(outputs.scenes, batch.target)
+        if not recipe.supervised:
+            return transfer(outputs, batch)
+        scene = objectives.scene_loss(outputs.scenes, batch.target)
+        return objectives.total_loss(scene, transfer(outputs, batch), recipe.alpha)
+
+    return loss
+
+
+def train_recogniser(
+    recipe: Recipe,
+    inputs: Inputs,
+    knowledge: Knowledge | None,
+    splits: dict[str, np.ndarray],
+    scenes: int,
+    seed: int,
+    weights: tuple[Path | None, Path | None],
+    folder: Path,
+    device: str,
+) -> tuple[AudiovisualNet, Fabric, list[dict]]:
+    """Train one recogniser on ``splits["train"]`` and select its epoch on ``splits["validation"]``.
+
+    Args:
+        recipe: what to train.
+        inputs: both senses of the dataset; the one that the recipe leaves out is dropped here.
+        knowledge: of the sound events; None where the recipe transfers nothing.
+        splits: rows of each split.
+        scenes: number of scenes.
+        seed: of initialisation, order and jitter.
+        weights: files of N_v(0) and N_a(0), None for random initialisation.
+        folder: state and weights are kept here.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Returns:
+        The network with the weights of its best epoch, its Fabric, and the history of the epochs.
+    """
+    fabric = start(device, recipe.schedule.precision)
+    torch.manual_seed(seed)
+    model = build(recipe, scenes, inputs.images.shape[1], *weights, len(knowledge.events) if knowledge else 1)
+    inputs = seen_by(recipe.senses, inputs)
+    if knowledge:
+        inputs = replace(inputs, events=knowledge.pre_activations)
+    of_outputs, rows = objective(recipe, knowledge), splits["validation"]
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        return of_outputs(model(batch.image, batch.log_mel), batch)
+
+    def validate(model: nn.Module) -> float:
+        guessed = scene_probabilities(recipe, fabric, model, inputs, rows).argmax(1)
+        return weighted_scores(inputs.targets[rows], guessed)["fscore"]
+
+    label = f"{recipe.senses} {recipe.transfer or 'Ls'} seed {seed}"
+    history = fit(fabric, model, inputs, splits["train"], loss, validate, recipe.schedule, seed, folder, label)
+    return model, fabric, history
+
+
+def scene_probabilities(
+    recipe: Recipe, fabric: Fabric, model: nn.Module, inputs: Inputs, rows: np.ndarray
+) -> np.ndarray:
+    """Return z(f_s(x)) of some rows, (rows, scenes), jittered where the recipe's preset says so."""
+    augment = recipe.preset.augmented == "all"
+    return predictions(fabric, model, inputs, rows, nn.Softmax(dim=1), augment)
+
+
+def seen_by(senses: str, inputs: Inputs) -> Inputs:
+    """Return the inputs without the sense that a unimodal network does not get."""
+    return replace(
+        inputs,
+        images=inputs.images if "image" in senses else None,
+        log_mels=inputs.log_mels if "sound" in senses else None,
+    )

@@ -1,0 +1,191 @@
+"""Is one approach better than another? Two tests that ask about two kinds of chance.
+
+Both approaches were trained with the same seeds and tested on the same samples. `bootstrap_over_locations` keeps
+the trained networks and draws other test locations; `paired_t_over_seeds` keeps the test samples and asks what other
+seeds would have given. Samples at one location share a recording, so they are not independent: locations are drawn,
+never samples.
+
+Chapters: Table 1, The claims.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, stats
+
+# Beyond these decimals of a point a difference is rounding error, which must not decide a tie.
+DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference of weighted F-scores with its bootstrap interval, in percentage points, and two-sided p."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """A paired t-test over seeds; what the seeds leave undefined is nan.
+
+    Args:
+        difference: mean difference of the weighted F-scores, percentage points.
+        deviation: standard deviation of the differences over seeds, percentage points.
+        t: the statistic, with seeds - 1 degrees of freedom.
+        p: two-sided.
+        effect: Cohen's d_z, difference / deviation.
+        detectable: smallest true difference that as many seeds would find with the power asked for, percentage points.
+    """
+
+    difference: float
+    deviation: float
+    t: float
+    p: float
+    effect: float
+    detectable: float
+
+
+def location_confusions(truth: np.ndarray, predicted: np.ndarray, locations: np.ndarray, scenes: int) -> np.ndarray:
+    """Return one confusion matrix per location.
+
+    Args:
+        truth: (samples,) codes of the true scenes, 0 to scenes - 1.
+        predicted: (samples,) codes of the predicted scenes.
+        locations: (samples,) names or numbers of the locations.
+        scenes: K, how many scenes there are.
+
+    Returns:
+        (locations, K, K) counts, true scenes in rows, in the sorted order of the locations.
+
+    Raises:
+        ValueError: a code is outside 0 to scenes - 1, or the lengths differ.
+    """
+    codes = np.stack([truth, predicted])
+    if ((codes < 0) | (codes >= scenes)).any():
+        raise ValueError(f"scene codes must be 0 to {scenes - 1}; found {codes.min()} to {codes.max()}")
+    names, places = np.unique(np.asarray(locations), return_inverse=True)
+    shape = (len(names), scenes, scenes)
+    return np.bincount(np.ravel_multi_index((places, *codes), shape), minlength=np.prod(shape)).reshape(shape)
+
+
+def weighted_f(confusions: np.ndarray) -> np.ndarray:
+    """Return the weighted F-score of each confusion matrix.
+
+    Args:
+        confusions: (..., K, K) counts, true scenes in rows.
+
+    Returns:
+        (...) percent, as `weighted_scores` gives it; 0 for a matrix without samples.
+    """
+    hits, support = np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(-1)
+    fscores = 2 * hits / np.maximum(support + confusions.sum(-2), 1)
+    return 100 * (support * fscores).sum(-1) / np.maximum(support.sum(-1), 1)
+
+
+def draw_locations(locations: int, resamples: int, seed: int) -> np.ndarray:
+    """Return (resamples, locations) numbers of times that each location is drawn, with replacement."""
+    return np.random.default_rng(seed).multinomial(locations, np.full(locations, 1 / locations), resamples)
+
+
+def bootstrap_over_locations(
+    base: np.ndarray, other: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Compare two approaches on resampled test locations, the same ones for both and for all seeds.
+
+    Args:
+        base: (seeds, locations, K, K) confusions, each seed's as from `location_confusions`.
+        other: the same of the other approach, with the same seeds and locations.
+        resamples: how many sets of locations are drawn.
+        seed: of the draws.
+        level: what the percentile interval should cover.
+
+    Returns:
+        F(other) - F(base), each the mean over seeds. p doubles the smaller share of the resamples whose difference
+        has the wrong sign or is zero, the measured set counted among them, so it is never zero.
+
+    Raises:
+        ValueError: the shapes differ, or there are no seeds or no locations.
+    """
+    base, other = np.asarray(base, float), np.asarray(other, float)
+    if base.shape != other.shape or base.ndim != 4 or not base.size:
+        raise ValueError(f"two equal shapes (seeds, locations, K, K) are needed, not {base.shape} and {other.shape}")
+    seeds, locations, scenes, _ = base.shape
+    measured = np.ones((1, locations))
+    weights = np.concatenate([measured, draw_locations(locations, resamples, seed)])
+
+    def mean_f(confusions: np.ndarray) -> np.ndarray:
+        # One seed at a time: all of them together would need seeds × resamples × K² numbers at once.
+        sums = (weights @ confusion.reshape(locations, -1) for confusion in confusions)
+        return sum(weighted_f(total.reshape(-1, scenes, scenes)) for total in sums) / seeds
+
+    difference, *drawn = np.round(mean_f(other) - mean_f(base), DECIMALS)
+    drawn = np.array(drawn)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    wrong = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    return Interval(float(difference), float(low), float(high), min(1.0, float(2 * (wrong + 1) / (resamples + 1))))
+
+
+def _noncentrality(seeds: int, level: float, power: float) -> float:
+    """Return the true t at which a two-sided t-test with this many seeds has the power."""
+    # t² is a non-central F with (1, seeds - 1) degrees of freedom: both tails in one call, and where
+    # scipy.stats.nct returns nan far from its centre, scipy.stats.ncf does not.
+    critical = stats.t.isf(level / 2, seeds - 1)
+    return optimize.brentq(
+        lambda t: stats.ncf.sf(critical**2, 1, seeds - 1, t**2) - power, 0, 10 * max(critical, 1), xtol=1e-9
+    )
+
+
+def paired_t_over_seeds(base: np.ndarray, other: np.ndarray, level: float = 0.05, power: float = 0.8) -> PairedTest:
+    """Compare two approaches seed by seed.
+
+    Args:
+        base: (seeds,) weighted F-scores, percent.
+        other: the same of the other approach, with the same seeds.
+        level: significance at which `detectable` is to be found.
+        power: probability of finding it, more than the level.
+
+    Returns:
+        The test of other - base. With one seed, or the same difference for every seed, only the difference (and, if
+        it is zero, p = 1) is defined.
+
+    Raises:
+        ValueError: the lengths differ, there are no seeds, or the power is out of reach.
+    """
+    base, other = np.asarray(base, float), np.asarray(other, float)
+    if base.shape != other.shape or base.ndim != 1 or not base.size:
+        raise ValueError(f"two equal shapes (seeds,) are needed, not {base.shape} and {other.shape}")
+    differences = np.round(other - base, DECIMALS)
+    seeds, difference = len(differences), float(differences.mean())
+    if np.ptp(differences) == 0:
+        deviation = 0.0 if seeds > 1 else np.nan
+        return PairedTest(difference, deviation, np.nan, np.nan if difference else 1.0, np.nan, np.nan)
+    deviation = float(differences.std(ddof=1))
+    error = deviation / np.sqrt(seeds)
+    p = 2 * stats.t.sf(abs(difference / error), seeds - 1)
+    return PairedTest(
+        difference,
+        deviation,
+        t=float(difference / error),
+        p=float(p),
+        effect=difference / deviation,
+        detectable=float(_noncentrality(seeds, level, power) * error),
+    )
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Adjust p values for having asked several questions (Holm-Bonferroni).
+
+    Args:
+        p: (questions,) p values; nan marks a question that could not be asked and is not counted.
+
+    Returns:
+        (questions,) adjusted p values, at most 1, in the same order; nan stays nan.
+    """
+    adjusted = np.array(p, float)
+    order = np.argsort(adjusted)[: np.isfinite(adjusted).sum()]  # nan sorts last
+    steps = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps * adjusted[order]), 1)
+    return adjusted
