@@ -13,7 +13,7 @@ READY := .venv/.ready
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test lab outputs clean lock
+.PHONY: help book test lab outputs study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,15 +34,20 @@ book: $(READY)  ## train what is missing and build the book
 
 test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest tests
+	$(BIN)/pytest -n $(CORES) tests
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
-	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax book
+	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
+
+study: $(READY)  ## renew the reference runs under results/: five seeds of all tables, presets, α and β; hours
+	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
+	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
+	$(BIN)/advance study weights --seeds 2 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 
 clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake

@@ -15,6 +15,9 @@ STAMPS = WORK / "stamps"
 CORES = workflow.cores or 1
 CHAPTERS = chapters()
 
+# What the chapters show their results with.
+SHOWN = ("settings", "results", "studies", "figures", "knowledge_figures", "result_figures", "study_figures")
+
 # What every run rests on: data, pre-trained networks, and the code of a run.
 MADE_FROM = [
     dataset_state(asked.dataset),
@@ -100,7 +103,7 @@ rule chapter:
     output:
         WORK / "executed" / "{name}.ipynb",
     params:
-        code=[code_digest(f"advance_lib.{name}") for name in ("figures", "settings", "results")],
+        code=[code_digest(f"advance_lib.{name}") for name in SHOWN],
         made_from=MADE_FROM,
         references=[file_digest(path) for path in asked.references],
         runs=RUNS,

@@ -11,9 +11,19 @@ from advance_lib.cache import UserError
 
 
 def _settings(arguments: argparse.Namespace):
+    from advance_lib.datasets import split_named
+    from advance_lib.presets import get_preset
     from advance_lib.settings import Settings
 
-    return Settings(arguments.profile, arguments.dataset, arguments.seeds, arguments.device, arguments.skip_broken)
+    return Settings(
+        arguments.profile,
+        arguments.dataset,
+        arguments.seeds,
+        arguments.device,
+        arguments.skip_broken,
+        get_preset(getattr(arguments, "preset", "paper"), getattr(arguments, "field", [])),
+        split_named(getattr(arguments, "split", "location")),
+    )
 
 
 def render(arguments: argparse.Namespace) -> None:
@@ -85,6 +95,13 @@ def table(arguments: argparse.Namespace) -> None:
     print(found.to_csv() if arguments.csv else found.to_string())
 
 
+def study(arguments: argparse.Namespace) -> None:
+    from advance_lib.studies import RESULTS, run_study
+
+    path = arguments.record or RESULTS / f"{arguments.name}-{Path(arguments.dataset).name}.json"
+    print(run_study(arguments.name, _settings(arguments), path))
+
+
 def predict(arguments: argparse.Namespace) -> None:
     from advance_lib.runs import finished, recognise
 
@@ -137,7 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, run, text: str, *, dataset: bool = True, seeds: bool = False) -> argparse.ArgumentParser:
+    def add(
+        name: str, run, text: str, *, dataset: bool = True, seeds: bool = False, presets: bool = False
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         command.set_defaults(run=run)
         command.add_argument(
@@ -152,6 +171,16 @@ def _parser() -> argparse.ArgumentParser:
                 help="miniature, advance, or a folder with vision/ and sound/ (default: miniature)",
             )
             command.add_argument("--skip-broken", action="store_true", help="leave unusable pairs out")
+        if presets:
+            command.add_argument("--preset", default="paper", help="paper or code: where they differ (default: paper)")
+            command.add_argument(
+                "--field", action="append", default=[], metavar="NAME=VALUE",
+                help="one field of the preset, such as relevance=pca; may be repeated",
+            )  # fmt: skip
+            command.add_argument(
+                "--split", default="location",
+                help="location, official (fetches the authors' list), the path of their av-geotag.npy, or pair",
+            )  # fmt: skip
         if seeds:
             command.add_argument("--seeds", help="how many, or a list such as 0,1,2 (default: the profile's)")
             command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
@@ -170,14 +199,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("what", choices=("sets", "visual", "audio"), help="render the sets, or train one network")
     command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
 
-    command = add("train", train, "train recognisers, or find them finished, and print their scores", seeds=True)
+    command = add(
+        "train", train, "train recognisers, or find them finished, and print their scores", seeds=True, presets=True
+    )
     command.add_argument("--cell", action="append", help="such as image+sound/Ls; may be repeated")
     command.add_argument("--table", type=int, help="all cells of this table (default: every run that the book shows)")
     command.add_argument("--jobs", type=int, help="processes to train in (default: as many as cores)")
 
-    command = add("table", table, "print a table of the paper with mean ± std over the seeds", seeds=True)
-    command.add_argument("number", type=int, help="1")
+    command = add("table", table, "print a table of the paper with mean ± std", seeds=True, presets=True)
+    command.add_argument("number", type=int, help="1, 2 or 3")
     command.add_argument("--csv", action="store_true", help="print CSV")
+
+    command = add("study", study, "run a long study and keep its results as a small JSON file", seeds=True)
+    command.add_argument("name", help="tables, presets or weights")
+    command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
     command.add_argument("image", type=Path, help="photograph")

@@ -47,6 +47,21 @@ class Split:
 THE_SPLIT = Split()
 
 
+def split_named(name: str) -> Split:
+    """Return a split by name: ``"location"``, ``"official"``, ``"pair"``, or the path of the authors' listing.
+
+    Raises:
+        UserError: neither one of these names nor a file.
+    """
+    if name in ("location", "official", "pair"):
+        return Split(name)
+    if not Path(name).is_file():
+        raise UserError(
+            f"no split '{name}'; choose location, official, pair, or the path of the authors' av-geotag.npy"
+        )
+    return Split("official", listing=str(Path(name).absolute()))
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pairs, their split, and what is known about where they come from.

@@ -34,6 +34,15 @@ from advance_lib.published import ADVANCE_COUNTS
 
 IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR, PAPER_COLOUR = "#2a6f97", "#bc6c25", "#5a189a", "#7a7a7a"
 SENSE_COLOURS = {"image": IMAGE_COLOUR, "sound": SOUND_COLOUR, "image+sound": BOTH_COLOUR}
+# One colour a loss throughout the book: |Na warm, |Nv+a cool, SQ dark and KL light; L_E stands apart.
+LOSS_COLOURS = {
+    "SQ|Na": "#9c4a00",
+    "KL|Na": "#e09f3e",
+    "SQ|Nv+a": "#1d4e89",
+    "KL|Nv+a": "#4ea8de",
+    "E": "#c1121f",
+    "E1": "#e5737c",
+}
 
 
 def set_style() -> None:
@@ -301,6 +310,14 @@ def download(table: pd.DataFrame, name: str) -> str:
     """Return HTML of a link under which a table can be downloaded as CSV."""
     address = site_file(f"{name}.csv", table.to_csv().encode())
     return f'<a href="{address}" download="{name}.csv">Download this table as CSV</a>'
+
+
+def loss_colour(cell: str) -> str:
+    """Return the colour of a cell's loss: L_s has that of its senses, random initialisation (†) is grey."""
+    senses, _, approach = cell.rpartition("/")
+    if approach == "Ls":
+        return SENSE_COLOURS[senses]
+    return LOSS_COLOURS.get(approach.removeprefix("only "), PAPER_COLOUR)
 
 
 def show_table(table: pd.DataFrame, name: str) -> HTML:

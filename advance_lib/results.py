@@ -41,7 +41,7 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
 
     Args:
         number: of the table.
-        runs: of its cells, any number of seeds.
+        runs: of its cells, or of some of them, any number of seeds.
         data: what the runs were trained on, for the row labels.
 
     Returns:
@@ -49,6 +49,7 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
         Table 1 below their inputs; entries ``mean ± std`` in percent, NaN where the paper has no such cell.
     """
     seeds = len({run.request.seed for run in runs})
+    cells = [cell for cell in TABLES[number] if any(run.request.cell == cell for run in runs)]
     sources: dict[str, Callable[[str, str], str]] = {}
     for split in ("test", "exam"):
         if any(split in run.metrics["scores"] for run in runs):
@@ -60,7 +61,7 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
     entries = [
         (source, senses_of(cell), METRIC_NAMES[metric], heading(cell), of(cell, metric))
         for source, of in sources.items()
-        for cell in TABLES[number]
+        for cell in cells
         for metric in METRICS
     ]
     table = pd.DataFrame(entries, columns=["source", "inputs", "metric", "approach", "score"])

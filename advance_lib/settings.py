@@ -46,6 +46,7 @@ class Settings:
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         skip_broken: leave unusable pairs of the dataset out.
         preset: the choices in which paper and code differ.
+        split: of the dataset, where a request names no other.
     """
 
     profile: str
@@ -54,6 +55,7 @@ class Settings:
     device: str
     skip_broken: bool = False
     preset: Preset = PAPER
+    split: Split = THE_SPLIT
 
     @property
     def sizes(self) -> Profile:
@@ -67,14 +69,14 @@ class Settings:
 
     def open(self) -> Dataset:
         """Return the dataset, rendering it first if that is asked for."""
-        return open_dataset(self.dataset, self.sizes, skip_broken=self.skip_broken)
+        return open_dataset(self.dataset, self.sizes, self.split, self.skip_broken)
 
-    def request(self, cell: str, seed: int, split: Split = THE_SPLIT, **changes: object) -> Request:
+    def request(self, cell: str, seed: int, split: Split | None = None, **changes: object) -> Request:
         """Return the request for one run of a cell with these settings; ``changes`` are other fields of a request."""
         fields = {"preset": self.preset} | changes
-        return Request(cell, seed, self.dataset, self.profile, split, self.skip_broken, **fields)
+        return Request(cell, seed, self.dataset, self.profile, split or self.split, self.skip_broken, **fields)
 
-    def requests(self, *cells: str, split: Split = THE_SPLIT) -> list[Request]:
+    def requests(self, *cells: str, split: Split | None = None) -> list[Request]:
         """Return the requests for some cells and every seed."""
         return [self.request(cell, seed, split) for cell in cells for seed in self.seed_list]
 

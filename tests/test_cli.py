@@ -2,7 +2,19 @@ import pytest
 
 from advance_lib.cli import _parser, main
 
-COMMANDS = ("render", "check", "features", "pretrain", "train", "table", "predict", "chapter", "pages", "calibrate")
+COMMANDS = (
+    "render",
+    "check",
+    "features",
+    "pretrain",
+    "train",
+    "table",
+    "study",
+    "predict",
+    "chapter",
+    "pages",
+    "calibrate",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -29,6 +41,10 @@ def test_every_option_has_a_help_text():
         (["train", "--table", "9"], "no table 9"),
         (["table", "1", "--seeds", "some", "--dataset", "nowhere"], "seeds 'some'"),
         (["check", "--dataset", "advance"], "Zenodo record"),
+        (["train", "--preset", "author"], "no preset 'author'"),
+        (["table", "1", "--field", "relevance=ica"], "preset field 'relevance'"),
+        (["train", "--split", "theirs.npy"], "no split 'theirs.npy'"),
+        (["study", "everything"], "no study 'everything'"),
     ],
 )
 def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_path):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from advance_lib.cache import UserError
-from advance_lib.datasets import Split, inputs_of, open_dataset
+from advance_lib.datasets import Split, inputs_of, open_dataset, split_named
+from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import PROFILES
 from advance_lib.splits import shared_locations
 
@@ -41,6 +42,27 @@ def test_a_scene_without_a_split_is_an_error(tiny):
             (tiny / sense / "ice" / f"{1000 + number:05d}.{suffix}").unlink()
     with pytest.raises(UserError, match=r"scene 'ice' has no \w+ pairs"):
         open_dataset(str(tiny), SMOKE)
+
+
+def test_the_official_split_from_a_listing(tiny, tmp_path):
+    """The library takes the path of the authors' list; the tables then use their split."""
+    listing = tmp_path / "av-geotag.npy"
+    pairs = {i: sorted(f"{p.parent.name}/{p.stem}" for p in (tiny / "vision" / s).iterdir())
+             for i, s in enumerate(("desert", "ice", "wood"))}  # fmt: skip
+    np.save(listing, np.array(pairs, dtype=object), allow_pickle=True)
+    dataset = open_dataset(str(tiny), SMOKE, split_named(str(listing)))
+    counts = dataset.catalogue.drop_duplicates("location").groupby(["scene", "split"]).size().unstack()
+    assert counts[["train", "validation", "test"]].to_numpy().tolist() == 3 * [[7, 1, 2]]
+    assert shared_locations(dataset.catalogue, dataset.catalogue["split"]) == 0
+    with pytest.raises(UserError, match="no split"):
+        split_named("elsewhere.npy")
+
+
+def test_the_preset_chooses_the_front_end_and_the_colours(tiny):
+    paper, code = (inputs_of(str(tiny), SMOKE, preset=preset)[1] for preset in (PAPER, CODE))
+    assert not np.array_equal(paper.log_mels, code.log_mels)
+    rows = np.arange(4)
+    assert code.batch(rows, augment=False).image.max() > 50 > paper.batch(rows, augment=False).image.max()
 
 
 def test_advance_that_is_not_there(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import json
 import pandas as pd
 import pytest
 
+from advance_lib.experiments import CELLS
 from advance_lib.published import ADVANCE_COUNTS, PAPER_SCORES, advance_counts, paper_scores
 from advance_lib.results import mean_and_deviation, paper_table, scores
 from advance_lib.runs import Request, Run
@@ -10,13 +11,13 @@ from advance_lib.runs import Request, Run
 
 @pytest.fixture
 def runs(tmp_path):
-    """Six runs with known scores: 10 n + seed."""
+    """Two runs of each cell with known scores: 4 n + seed for the n-th cell."""
     found = []
-    for index, cell in enumerate(("sound/Ls", "image/Ls", "image+sound/Ls")):
+    for index, cell in enumerate(CELLS):
         for seed in (0, 2):
-            folder = tmp_path / f"{index}{seed}"
+            folder = tmp_path / f"{index}-{seed}"
             folder.mkdir()
-            values = dict.fromkeys(("precision", "recall", "fscore"), 10.0 * index + seed)
+            values = dict.fromkeys(("precision", "recall", "fscore"), 4.0 * index + seed)
             (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values, "exam": values}}))
             found.append(Run(Request(cell, seed), folder))
     return found
@@ -24,26 +25,43 @@ def runs(tmp_path):
 
 def test_mean_and_sample_deviation(runs):
     table = mean_and_deviation(runs, "test")
-    assert table.loc["image/Ls", ("fscore", "mean")] == 11
-    assert table.loc["image/Ls", ("fscore", "std")] == pytest.approx(2**0.5)  # of 10 and 12, n - 1
-    assert len(scores(runs)) == 12
+    assert table.loc["image/Ls", ("fscore", "mean")] == 5
+    assert table.loc["image/Ls", ("fscore", "std")] == pytest.approx(2**0.5)  # of 4 and 6, n - 1
+    assert len(scores(runs)) == 80
 
 
 def test_table_1_in_the_papers_layout(runs):
     table = paper_table(1, runs, "some data")
-    assert list(table.columns) == ["Sound, L_s", "Image, L_s", "Image + sound, L_s"]
-    assert table.loc[("some data, test, 2 seeds", "F-score"), "Image + sound, L_s"] == "21.00 ± 1.41"
-    assert table.loc[("the paper, on ADVANCE, 5 runs", "F-score"), "Image, L_s"] == "72.85 ± 0.57"
+    assert list(table.columns) == [
+        ("Sound", "L_s"), ("Image", "L_s"), ("Image + sound", "L_s"),
+        *(("Image + sound", f"+ L_{name}") for name in ("SQ|Na", "KL|Na", "SQ|Nv+a", "KL|Nv+a", "E")),
+    ]  # fmt: skip
+    assert table.loc[("some data, test, 2 seeds", "F-score"), ("Image + sound", "L_s")] == "9.00 ± 1.41"
+    assert table.loc[("the paper, on ADVANCE, 5 runs", "F-score"), ("Image + sound", "+ L_E")] == "74.58 ± 0.25"
+    assert list(table.index.get_level_values(1)) == 3 * ["Precision", "Recall", "F-score"]
     assert [source.split(",")[0] for source in dict.fromkeys(table.index.get_level_values(0))] == [
-        "some data",
-        "some data",
-        "the paper",
-    ]
+        "some data", "some data", "the paper",
+    ]  # fmt: skip
+
+
+def test_table_2_has_a_block_of_rows_for_each_sense(runs):
+    table = paper_table(2, runs, "some data")
+    assert list(table.columns) == ["L_s †", "L_s", "+ L_SQ|Nv+a", "+ L_KL|Nv+a", "+ L_E"]
+    assert list(dict.fromkeys(table.index.get_level_values(1))) == ["Sound", "Image"]
+    source = "the paper, on ADVANCE, 5 runs"
+    assert table.loc[(source, "Image", "Recall"), "L_s †"] == "64.59 ± 1.12"
+    assert table.loc[(source, "Sound", "F-score"), "+ L_E"] == "29.66 ± 0.13"
+
+
+def test_table_3_in_the_papers_layout(runs):
+    table = paper_table(3, runs, "some data")
+    assert list(table.columns) == ["L_E1", "L_E1 + βL_E2", "L_KL|Nv+a", "L_SQ|Nv+a"]
+    assert table.loc[("the paper, on ADVANCE, 5 runs", "F-score"), "L_E1 + βL_E2"] == "48.65 ± 0.85"
 
 
 def test_one_seed_has_no_deviation(runs):
     table = paper_table(1, [run for run in runs if run.request.seed == 0], "some data")
-    assert table.loc[("some data, test, 1 seed", "Recall"), "Image, L_s"] == "10.00"
+    assert table.loc[("some data, test, 1 seed", "Recall"), ("Image", "L_s")] == "4.00"
 
 
 def test_published_figures_add_up():

@@ -1,0 +1,179 @@
+"""The pictures of the chapters on event knowledge, in the style of `figures`."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+
+from advance_lib.experiments import heading
+from advance_lib.figures import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, loss_colour
+
+
+def short(events: Sequence[str]) -> list[str]:
+    """Return AudioSet's names up to their first comma."""
+    return [event.split(",")[0] for event in events]
+
+
+def top_bars(table: pd.DataFrame, label: str, top: int = 6, colour: str = SOUND_COLOUR) -> Figure:
+    """Draw the largest entries of each row as bars, one small plot a row.
+
+    Args:
+        table: rows become titles, columns are events.
+        label: of the common axis.
+        top: entries a row.
+        colour: of the bars.
+    """
+    columns = min(3, len(table))
+    rows = -(-len(table) // columns)
+    size = (3.3 * columns, (0.24 * top + 0.7) * rows + 0.3)
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False, layout="constrained")
+    for axis in axes.flat[len(table) :]:
+        axis.set_visible(False)
+    for axis, (title, row) in zip(axes.flat, table.iterrows(), strict=False):
+        largest = row.nlargest(top)
+        axis.barh(range(len(largest)), largest, color=colour)
+        axis.set_yticks(range(len(largest)), short(largest.index), fontsize=8)
+        axis.invert_yaxis()
+        axis.set_title(title, fontsize=9)
+        axis.grid(False, axis="y")
+    figure.supxlabel(label, fontsize=9)
+    return figure
+
+
+def posteriors_beside(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw one or two tables of p(event | scene) side by side, on one colour scale.
+
+    Args:
+        tables: title to table; rows are events, columns scenes, entries 0 to 1, the same labels in each.
+    """
+    first = next(iter(tables.values()))
+    size = (1.6 + (0.45 * first.shape[1] + 0.4) * len(tables), 0.27 * len(first) + 1.8)
+    figure, axes = plt.subplots(1, len(tables), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    norm = PowerNorm(0.5, 0, 100 * max(float(table.to_numpy().max()) for table in tables.values()))
+    for axis, (title, table) in zip(axes.flat, tables.items(), strict=True):
+        last = axis is axes.flat[-1]
+        sns.heatmap(
+            100 * table.set_axis(short(table.index)), ax=axis, cmap="mako_r", norm=norm, annot=True, fmt=".0f",
+            annot_kws={"size": 7}, cbar=last, cbar_kws={"label": "p(event | scene) in %"} if last else None,
+            xticklabels=True, yticklabels=True,
+        )  # fmt: skip
+        axis.set(xlabel="", ylabel="")
+        axis.set_title(title, fontsize=9)
+        axis.tick_params(labelsize=8)
+    return figure
+
+
+def over_temperature(temperatures: np.ndarray, kl: np.ndarray, limit: float) -> Figure:
+    """Draw T²·KL over the temperature T, and its limit.
+
+    Args:
+        temperatures: (points,).
+        kl: T²·KL at each, in nats.
+        limit: an eighth of the squared distance.
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+    axis.plot(temperatures, kl, color=SOUND_COLOUR, label="$T^2$ × sum of divergences at temperature $T$")
+    axis.axhline(limit, color=PAPER_COLOUR, linestyle="--", label="squared distance / 8")
+    axis.set(xscale="log", xlabel="temperature $T$", ylabel="nats", ylim=(0, None))
+    axis.legend(frameon=False)
+    return figure
+
+
+def run_dots(table: pd.DataFrame, column: str, label: str, marks: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw one value of every run as a dot and its mean as a bar, one row a cell.
+
+    Args:
+        table: columns ``cell`` and ``column``, one row per run.
+        column: of the value.
+        label: of the value.
+        marks: label to the value of each cell that has such a mark, such as the paper's.
+    """
+    cells = list(dict.fromkeys(table["cell"]))
+    figure, axis = plt.subplots(figsize=(8, 0.62 * len(cells) + 1.4), layout="constrained")
+    for row, cell in enumerate(cells):
+        values = table.loc[table["cell"] == cell, column]
+        colour = loss_colour(cell)
+        axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
+        axis.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=3)
+        axis.text(values.mean(), row - 0.26, f"{values.mean():.1f}", ha="center", va="bottom", color=colour)
+    for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
+        at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
+        axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
+    names = [f"{cell.split('/')[0].replace('+', ' + ')}, {heading(cell)}" for cell in cells]
+    axis.set_yticks(range(len(cells)), names)
+    axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
+    axis.margins(x=0.08)
+    axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
+    axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
+    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=8)
+    return figure
+
+
+def responses(teacher: np.ndarray, students: Mapping[str, np.ndarray], most: int = 3000) -> Figure:
+    """Draw students' event probabilities against the teacher's, one panel a student, one dot a clip and event.
+
+    Args:
+        teacher: y, (clips, events).
+        students: title to σ(f_e), (clips, events).
+        most: dots a panel; more are thinned out evenly.
+    """
+    count = len(students)
+    size = (3.1 * count + 0.3, 3.4)
+    figure, axes = plt.subplots(1, count, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
+    chosen = np.linspace(0, teacher.size - 1, min(most, teacher.size)).astype(int)
+    for axis, (title, student) in zip(axes.flat, students.items(), strict=True):
+        axis.plot([0, 100], [0, 100], color=PAPER_COLOUR, linewidth=1)
+        x, y = 100 * teacher.ravel()[chosen], 100 * student.ravel()[chosen]
+        axis.plot(x, y, ".", color=SOUND_COLOUR, alpha=0.25, markersize=4, rasterized=True)
+        axis.set(title=title, xlim=(0, 100), ylim=(0, 100), aspect="equal")
+    axes[0, 0].set_ylabel("student's probability in %")
+    figure.supxlabel("teacher's probability in %", fontsize=10)
+    return figure
+
+
+def one_pair(table: pd.DataFrame, top: int = 12) -> Figure:
+    """Draw a clip's responses beside the posteriors of two scenes, for the events where any of them is largest.
+
+    Args:
+        table: rows are events, three columns: y, p(e | true scene), p(e | rival); entries 0 to 1.
+        top: events to show.
+    """
+    chosen = 100 * table.loc[table.max(axis=1).nlargest(top).index]
+    figure, axis = plt.subplots(figsize=(8, 0.33 * len(chosen) + 1.2), layout="constrained")
+    where = np.arange(len(chosen))
+    for shift, name, colour in zip((-0.27, 0, 0.27), chosen, (SOUND_COLOUR, IMAGE_COLOUR, PAPER_COLOUR), strict=True):
+        axis.barh(where + shift, chosen[name], height=0.27, color=colour, label=name)
+    axis.set_yticks(where, short(chosen.index))
+    axis.invert_yaxis()
+    axis.grid(False, axis="y")
+    axis.set(xlabel="probability in %")
+    axis.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def margins(values: np.ndarray, label: str) -> Figure:
+    """Draw a histogram with its zero and its median marked."""
+    figure, axis = plt.subplots(figsize=(6.5, 3), layout="constrained")
+    axis.hist(values, bins=30, color=BOTH_COLOUR, alpha=0.8)
+    axis.axvline(0, color="black", linewidth=1)
+    axis.axvline(np.median(values), color=SOUND_COLOUR, linestyle="--", label="median")
+    axis.set(xlabel=label, ylabel="pairs")
+    axis.legend(frameon=False)
+    return figure
+
+
+def cosine_map(table: pd.DataFrame) -> Figure:
+    """Draw cosines between the posteriors of scenes (columns) and the event relevance of scenes (rows)."""
+    side = 0.45 * len(table) + 2
+    figure, axis = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
+    sns.heatmap(
+        table, ax=axis, cmap="rocket_r", annot=True, fmt=".2f", annot_kws={"size": 6.5}, square=True,
+        cbar_kws={"label": "cosine"}, xticklabels=True, yticklabels=True,
+    )  # fmt: skip
+    axis.set(xlabel="$p(e|s_k)$ of the scene", ylabel="$d_t$ of the scene")
+    axis.tick_params(labelsize=8)
+    return figure

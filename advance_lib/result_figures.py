@@ -1,0 +1,160 @@
+"""The pictures and comparison tables of the chapters on results, in the style of `figures`.
+
+Chapters: Table 1, Table 2, Table 3.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from advance_lib.comparisons import CHANCE, Claim, verdict
+from advance_lib.experiments import heading
+from advance_lib.figures import PAPER_COLOUR, download, loss_colour
+from advance_lib.published import paper_scores
+from advance_lib.results import senses_of
+
+OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
+
+
+def question(base: str, other: str) -> str:
+    """Return what is compared, such as ``+ L_E against L_s``; the senses are named where they are not both.
+
+    Args:
+        base: baseline cell, or `comparisons.CHANCE`.
+        other: approach.
+    """
+    if base == CHANCE:
+        return f"{heading(other)} against chance"
+    if senses_of(base) != senses_of(other):
+        return f"{senses_of(other)}, {heading(other)} against {senses_of(base).lower()}, {heading(base)}"
+    senses = "" if "+" in senses_of(other) else f"{senses_of(other)}: "
+    return f"{senses}{heading(other)} against {heading(base)}"
+
+
+def outcome(found: pd.Series) -> str:
+    """Return ``"higher"``, ``"lower"`` or ``"undecided"``: what both kinds of chance say together.
+
+    Args:
+        found: a row of `comparisons.compare`.
+    """
+    return OUTCOMES[verdict(Claim("", "", found["base"], found["other"]), found)]
+
+
+def _number(value: float, code: str) -> str:
+    return "–" if pd.isna(value) else format(value, code).replace("-", "−")
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else _number(value, ".3f")
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of comparisons as it should be read; what is not defined is a dash.
+
+    Args:
+        table: from `comparisons.compare`.
+
+    Returns:
+        Texts; one row a comparison, named by its `question`.
+    """
+    rows = {
+        question(row["base"], row["other"]): {
+            "F-score": f"{row['f_base']:.1f} → {row['f_other']:.1f}",
+            "difference": _number(row["difference"], "+.2f"),
+            "95 % interval": f"{_number(row['low'], '+.2f')} to {_number(row['high'], '+.2f')}",
+            "p, locations (Holm)": _p(row["p_locations_holm"]),
+            "p, seeds": _p(row["p_seeds"]),
+            "Cohen's d": _number(row["effect"], "+.2f"),
+            "smallest detectable": _number(row["detectable"], ".2f"),
+            "outcome": outcome(row),
+        }
+        for _, row in table.iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str) -> HTML:
+    """Show comparisons in their readable form, with a link to all their numbers.
+
+    Args:
+        tables: split to table from `comparisons.compare`.
+        name: of the CSV file.
+    """
+    shown = pd.concat({split: readable(table) for split, table in tables.items()})
+    link = download(pd.concat(tables, names=["split"]).droplevel(1), name)
+    return HTML(f'<div class="wide-table">{shown.to_html(border=0)}</div><p>{link}</p>')
+
+
+def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw every difference with its interval over locations, one panel a split, beside the paper's own difference.
+
+    Args:
+        tables: split to table from `comparisons.compare`, the same comparisons in each.
+
+    Returns:
+        The figure; the paper's difference on ADVANCE is a grey tick where the paper has both sides.
+    """
+    count, rows = len(tables), len(next(iter(tables.values())))
+    size = (3.2 + 3.0 * count, 0.5 * rows + 1.4)
+    figure, axes = plt.subplots(1, count, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
+    for axis, (split, table) in zip(axes.flat, tables.items(), strict=True):
+        axis.axvline(0, color="black", linewidth=1)
+        for at, (_, row) in enumerate(table.iterrows()):
+            colour = loss_colour(row["other"])
+            axis.plot([row["low"], row["high"]], [at, at], color=colour, linewidth=2.5, solid_capstyle="butt")
+            axis.plot(row["difference"], at, "o", color=colour, markersize=7)
+            if row["base"] != CHANCE:
+                before, after = (paper_scores(row[side])["fscore"][0] for side in ("base", "other"))
+                axis.plot(after - before, at, "|", color=PAPER_COLOUR, markersize=20, markeredgewidth=2)
+        axis.set(title=split, ylim=(rows - 0.4, -0.6))
+        axis.grid(False, axis="y")
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+    figure.get_layout_engine().set(wspace=0.06)
+    names = [question(row["base"], row["other"]) for _, row in table.iterrows()]
+    axes[0, 0].set_yticks(range(rows), [name.replace(" against ", "\nagainst ") for name in names], fontsize=8)
+    figure.supxlabel("difference of the weighted F-scores, percentage points", fontsize=10)
+    axis.plot([], [], "o-", color="black", linewidth=2.5, label="measured, 95 % interval over locations")
+    axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
+    figure.legend(frameon=False, loc="outside upper right", ncols=2, fontsize=8)
+    return figure
+
+
+def gains_map(gains: pd.DataFrame) -> Figure:
+    """Draw gains in F-score, blue for a gain and red for a loss.
+
+    Args:
+        gains: rows are scenes, columns cells, entries percentage points.
+    """
+    most = float(gains.abs().to_numpy().max()) or 1.0
+    size = (2.6 + 1.0 * gains.shape[1], 0.32 * len(gains) + 1.3)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    sns.heatmap(
+        gains, ax=axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt="+.1f", annot_kws={"size": 8},
+        cbar_kws={"label": "gain in F-score, points"}, xticklabels=[heading(cell) for cell in gains], yticklabels=True,
+    )  # fmt: skip
+    axis.set(xlabel="", ylabel="")
+    axis.tick_params(labelsize=8)
+    return figure
+
+
+def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw accuracy over confidence, one line a cell; the larger a dot, the more samples are in its bin.
+
+    Args:
+        tables: cell to table from `calibration.reliability`.
+    """
+    figure, axis = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
+    axis.plot([0, 100], [0, 100], color=PAPER_COLOUR, linewidth=1, linestyle="--", label="confidence = accuracy")
+    for cell, table in tables.items():
+        colour = loss_colour(cell)
+        at = 100 * table[["confidence", "accuracy"]].to_numpy().T
+        axis.plot(*at, color=colour, label=f"{senses_of(cell)}, {heading(cell)}")
+        axis.scatter(*at, s=12 + 250 * table["share"], color=colour, alpha=0.7, clip_on=False, zorder=3)
+    axis.set(xlabel="confidence in %", ylabel="accuracy in %", xlim=(0, 100), ylim=(0, 100))
+    axis.legend(frameon=False, fontsize=9)
+    return figure

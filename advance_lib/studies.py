@@ -1,0 +1,232 @@
+"""Longer computations whose results are kept as small JSON files under ``results/``: the book's reference runs.
+
+Chapters: The claims; What the paper says, what its code does; Choosing α and β.
+"""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from advance_lib.cache import PACKAGE, UserError, write_json
+from advance_lib.comparisons import (
+    COMPARISONS,
+    calibration_errors,
+    class_gains,
+    compare,
+    confusions,
+    difference,
+    judged,
+)
+from advance_lib.experiments import CELLS, TRANSFERS
+from advance_lib.presets import CODE, PAPER, Preset, choices
+from advance_lib.results import scores
+from advance_lib.runs import Request, Run, environment, finished
+from advance_lib.settings import Settings
+from advance_lib.statistics import paired_t_over_seeds
+
+RESULTS = PACKAGE.parent / "results"
+
+# What each field of the preset acts on, measured on the approach that shows it.
+BOTH = "image+sound/"
+STUDIED: dict[str, tuple[str, ...]] = {
+    "event_reduction": (f"{BOTH}E", f"{BOTH}KL|Nv+a"),
+    "sq_reduction": (f"{BOTH}SQ|Nv+a",),
+    "sq_target": (f"{BOTH}SQ|Nv+a",),
+    "relevance": (f"{BOTH}E",),
+    "posteriors": (f"{BOTH}E",),
+    "n_fft": (f"{BOTH}E", "sound/Ls"),
+    "spectrum": (f"{BOTH}E", "sound/Ls"),
+    "top_db": (f"{BOTH}E", "sound/Ls"),
+    "augmented": (f"{BOTH}E",),
+    "image_scale": (f"{BOTH}E",),
+    "order": (f"{BOTH}E",),
+    "event_head": (f"{BOTH}SQ|Na", f"{BOTH}KL|Na"),
+    "tested": (f"{BOTH}E",),
+    "learning_rate": (f"{BOTH}E",),
+}
+ALL_FIELDS = "all fields"
+
+ALPHAS = (0.01, 0.1, 1.0)
+BETAS = (0.0, 0.001, 0.1, 10.0)
+
+
+def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) -> dict:
+    """Return what a reference file holds besides its findings: origin, device, versions, commit, data, seeds."""
+    commit = subprocess.run(
+        ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"], check=False, capture_output=True, text=True
+    ).stdout.strip()
+    return {
+        "what": what,
+        "data": settings.open().title,
+        "data_hash": settings.open().key(),
+        "profile": settings.profile,
+        "seeds": list(settings.seed_list),
+        "commit": commit or "unknown",
+        "environment": environment(settings.device),
+        "minutes of training": round(sum(run.metrics["seconds"] for run in runs) / 60, 1),
+        **found,
+    }
+
+
+def splits_of(runs: Sequence[Run]) -> list[str]:
+    """Return the splits that are reported: test, and the exam where there is one."""
+    return [split for split in ("test", "exam") if split in runs[0].metrics["scores"]]
+
+
+def _rounded(table: pd.DataFrame) -> list[dict]:
+    return json.loads(table.round(4).to_json(orient="records"))
+
+
+def tables(settings: Settings) -> dict:
+    """Train the twenty cells and return their scores, comparisons, claims, calibration and gains by scene."""
+    runs = settings.runs(*CELLS)
+    scenes = runs[0].config["scenes"]
+    comparisons, claims, calibration, gains = {}, {}, {}, {}
+    for split in splits_of(runs):
+        comparisons[split] = {str(n): _rounded(compare(runs, pairs, split)) for n, pairs in COMPARISONS.items()}
+        claims[split] = _rounded(judged(runs, split))
+        calibration[split] = calibration_errors(runs, split).round(3).to_dict()
+        gains[split] = {
+            transfer: class_gains(runs, f"{BOTH}Ls", f"{BOTH}{transfer}", split, scenes).round(2).to_dict()
+            for transfer in TRANSFERS
+        }
+    return record(
+        "Tables 1 to 3",
+        settings,
+        runs,
+        scores=_rounded(scores(runs)),
+        comparisons=comparisons,
+        claims=claims,
+        calibration=calibration,
+        gains=gains,
+    )
+
+
+def _in_groups(groups: dict[object, list[Request]], device: str) -> dict[object, list[Run]]:
+    """Finish the requests of all groups at once, and hand the runs back group by group."""
+    runs = iter(finished([request for requests in groups.values() for request in requests], device))
+    return {name: [next(runs) for _ in requests] for name, requests in groups.items()}
+
+
+def _fscore(run: Run, split: str) -> float:
+    return run.metrics["scores"][split]["fscore"]
+
+
+def _over_epochs(run: Run, split: str) -> float:
+    """Return the deviation of a run's F-score over the epochs that its preset tests: the official code's ±."""
+    return float(np.std([epoch[split]["fscore"] for epoch in run.metrics["by_epoch"]]))
+
+
+def presets(settings: Settings) -> dict:
+    """Switch each field of the preset from the paper's to the code's, alone, and measure the F-score; then all."""
+    variants: dict[str, tuple[Preset, tuple[str, ...]]] = {
+        field: (replace(PAPER, **{field: choices()[field][1]}), cells) for field, cells in STUDIED.items()
+    }
+    variants[ALL_FIELDS] = (CODE, (f"{BOTH}Ls", f"{BOTH}E"))
+    groups = {("", cell): settings.requests(cell) for _, cells in variants.values() for cell in cells}
+    for field, (preset, cells) in variants.items():
+        groups |= {
+            (field, cell): [settings.request(cell, seed, preset=preset) for seed in settings.seed_list]
+            for cell in cells
+        }
+    finished_runs = _in_groups(groups, settings.device)
+    every = [run for runs in finished_runs.values() for run in runs]
+    effects = []
+    for (field, cell), runs in finished_runs.items():
+        for split in splits_of(every) if field else ():
+            base, other = ([_fscore(run, split) for run in some] for some in (finished_runs["", cell], runs))
+            counts = [confusions(some, split) for some in (finished_runs["", cell], runs)]
+            found = difference(*counts)
+            # What is reported may be a mean over epochs; the interval is that of the best epoch's predictions.
+            shift = np.mean(other) - np.mean(base) - found["difference"]
+            effects.append(
+                {
+                    "field": field,
+                    "cell": cell,
+                    "split": split,
+                    "paper": np.mean(base),
+                    "code": np.mean(other),
+                    "difference": np.mean(other) - np.mean(base),
+                    "low": found["low"] + shift,
+                    "high": found["high"] + shift,
+                    "p_seeds": paired_t_over_seeds(base, other).p,
+                    "over_seeds": np.std(other, ddof=1) if len(other) > 1 else np.nan,
+                    "over_epochs": np.mean([_over_epochs(run, split) for run in runs]),
+                }
+            )
+    what = "One field of the preset at a time from the paper's choice to the code's, and all of them"
+    return record(what, settings, every, effects=_rounded(pd.DataFrame(effects)))
+
+
+def weights(settings: Settings) -> dict:
+    """Vary α, and β for L_E, and return the best validation F-score of each run; no test score is looked at."""
+    groups: dict[object, list[Request]] = {}
+    for transfer in TRANSFERS:
+        for alpha in ALPHAS:
+            for beta in BETAS if transfer == "E" else BETAS[1:2]:
+                groups[transfer, alpha, beta] = [
+                    settings.request(f"{BOTH}{transfer}", seed, alpha=alpha, beta=beta) for seed in settings.seed_list
+                ]
+    groups["none", 0.0, 0.0] = settings.requests(f"{BOTH}Ls")
+    finished_runs = _in_groups(groups, settings.device)
+    rows = [
+        {
+            "transfer": transfer,
+            "alpha": alpha,
+            "beta": beta,
+            "seed": run.request.seed,
+            "validation": run.metrics["scores"]["validation"]["fscore"],
+        }
+        for (transfer, alpha, beta), runs in finished_runs.items()
+        for run in runs
+    ]
+    every = [run for runs in finished_runs.values() for run in runs]
+    what = "Validation F-score for weights α of the transfer and β of L_E2"
+    return record(what, settings, every, grid=_rounded(pd.DataFrame(rows)))
+
+
+STUDIES = {"tables": tables, "presets": presets, "weights": weights}
+
+
+def run_study(name: str, settings: Settings, path: Path) -> Path:
+    """Run a study and keep its record.
+
+    Args:
+        name: ``"tables"``, ``"presets"`` or ``"weights"``.
+        settings: data, profile, seeds and device.
+        path: JSON file to write.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    if name not in STUDIES:
+        raise UserError(f"no study '{name}'; choose one of {', '.join(STUDIES)}")
+    write_json(path, STUDIES[name](settings))
+    return path
+
+
+def reference(name: str) -> dict:
+    """Return a kept record by its file's name under ``results/``, without the suffix.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        raise UserError(f"{path}: no such reference; 'make study' writes those of the miniature")
+    return json.loads(path.read_text())
+
+
+def origin(kept: dict) -> str:
+    """Return a sentence that says where a kept record comes from, for the book."""
+    seeds, where = kept["seeds"], kept["environment"]
+    return (
+        f"Reference runs, kept with the book and not computed by this build: {kept['what']}; {kept['data']}, profile "
+        f"{kept['profile']}, {len(seeds)} seeds, {where['device']}, torch {where['torch']}, commit "
+        f"{kept['commit'][:7]}, data {kept['data_hash'][:8]}; {kept['minutes of training']:.0f} minutes of training."
+    )

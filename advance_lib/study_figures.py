@@ -1,0 +1,154 @@
+"""Tables and pictures of the claims and of the reference runs, in the style of `figures`.
+
+Chapters: The claims; What the paper says, what its code does; Choosing α and β.
+"""
+
+import ast
+import inspect
+import itertools
+import textwrap
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from advance_lib.cache import UserError
+from advance_lib.experiments import ALPHA, BETA, heading
+from advance_lib.figures import BOTH_COLOUR, PAPER_COLOUR, download, loss_colour
+from advance_lib.presets import Preset, choices
+from advance_lib.studies import origin, reference
+
+# Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
+VERDICTS = {
+    "supported": ("✓", "#cfe8d5", "o", True),
+    "refuted": ("✗", "#f4c7c3", "X", True),
+    "undecided": ("○", "#eeeeee", "o", False),
+}
+
+
+def kept(name: str) -> dict | None:
+    """Return a reference record by name, or None where it has not been computed."""
+    try:
+        return reference(name)
+    except UserError:
+        return None
+
+
+def provenance(name: str) -> str:
+    """Return the sentence that says where a reference record comes from, or that there is none yet."""
+    found = kept(name)
+    return origin(found) if found else f"The reference runs “{name}” have not been computed yet."
+
+
+def field_notes() -> pd.DataFrame:
+    """Return the preset's fields as a table: paper's choice, code's choice, and the text under the field."""
+    body = ast.parse(inspect.getsource(Preset)).body[0].body
+    texts = {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
+    rows = {name: [*map(str, values), texts[name]] for name, values in choices().items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "code", "what it is, and where"])
+
+
+def verdict_table(sources: Mapping[str, pd.DataFrame], name: str) -> HTML:
+    """Show one row a claim and one column a source: verdict, difference and interval in points.
+
+    Args:
+        sources: heading to claims as from `comparisons.judged`, the same claims in each.
+        name: of the table to download.
+    """
+    table = next(iter(sources.values()))[["where", "claim"]]
+    for source, found in sources.items():
+        table = table.assign(**{source: [
+            f"{VERDICTS[row.verdict][0]} {row.verdict}, {row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
+            for row in found.itertuples()
+        ]})  # fmt: skip
+    table = table.set_index(["where", "claim"])
+    by_symbol = {symbol: colour for symbol, colour, *_ in VERDICTS.values()}
+    coloured = table.map(lambda text: f'<div style="background: {by_symbol[text[0]]}; color: black; padding: 0 0.4em">'
+                                      f'{text.replace(", ", "<br>", 1)}</div>')  # fmt: skip
+    page = coloured.to_html(border=0, escape=False, index_names=False)
+    return HTML(f'<div class="wide-table">{page}</div><p>{download(table, name)}</p>')
+
+
+def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the difference behind every claim with its interval over locations: columns sources, rows the tables.
+
+    The arguments are those of `verdict_table`; the marker tells the verdict.
+    """
+    groups = next(iter(sources.values())).groupby("where", sort=False).indices
+    figure, axes = plt.subplots(
+        len(groups), len(sources), figsize=(2.9 + 1.65 * len(sources), 0.3 * sum(map(len, groups.values())) + 2.4),
+        sharex="row", sharey="row", squeeze=False, height_ratios=[len(rows) + 1 for rows in groups.values()],
+        layout="constrained",
+    )  # fmt: skip
+    for line, (where, rows) in zip(axes, groups.items(), strict=True):
+        for axis, found in zip(line, sources.values(), strict=True):
+            for height, row in enumerate(found.iloc[rows].itertuples()):
+                colour, (_, _, marker, filled) = loss_colour(row.other), VERDICTS[row.verdict]
+                axis.plot([row.low, row.high], [height, height], color=colour, linewidth=2)
+                axis.plot(row.difference, height, marker, color=colour, markerfacecolor=colour if filled else "white")
+            axis.axvline(0, color="black", linewidth=0.8)
+            axis.set_yticks(range(len(rows)), found.iloc[rows]["claim"], fontsize=8)
+            axis.set_ylim(len(rows) - 0.4, -0.6)
+            axis.tick_params(axis="x", labelsize=8)
+        line[0].set_ylabel(where, fontsize=9)
+    for axis, source in zip(axes[0], sources, strict=True):
+        axis.set_title(textwrap.fill(source, 21), fontsize=8.5)
+    for verdict, (_, _, marker, filled) in VERDICTS.items():
+        axes[0, 0].plot([], [], marker, color="black", markerfacecolor="black" if filled else "white", label=verdict)
+    figure.legend(frameon=False, loc="outside upper center", ncols=3)
+    figure.align_ylabels()
+    figure.supxlabel("difference of the weighted F-scores in points", fontsize=9)
+    return figure
+
+
+def preset_effects(effects: pd.DataFrame, split: str) -> Figure:
+    """Draw what switching each field of the preset to the code's choice did to the F-score.
+
+    The effects are those that `studies.presets` keeps, of the split that is asked for.
+    """
+    rows = effects[effects["split"] == split]
+    figure, axis = plt.subplots(figsize=(8.5, 0.32 * len(rows) + 1.4), layout="constrained")
+    for height, row in enumerate(rows.itertuples()):
+        axis.plot([row.low, row.high], [height, height], color=loss_colour(row.cell), linewidth=2)
+        axis.plot(row.difference, height, "o", color=loss_colour(row.cell), markersize=5)
+    names = [f"{row.field}   ({row.cell.split('/')[0]}, {heading(row.cell)})" for row in rows.itertuples()]
+    axis.set_yticks(range(len(rows)), names, fontsize=8)
+    axis.set(ylim=(len(rows) - 0.4, -0.6), xlabel=f"F-score in points, code's choice minus paper's ({split})")
+    axis.axvline(0, color="black", linewidth=0.8)
+    return figure
+
+
+def weight_maps(grid: pd.DataFrame) -> Figure:
+    """Draw the validation F-score over α: for L_E as a map with β, for every transfer as a curve with its spread.
+
+    The grid is that of `studies.weights`; what the tables use is marked in grey.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", width_ratios=(1, 1.15))
+    mean = grid[grid["transfer"] == "E"].pivot_table(index="beta", columns="alpha", values="validation")
+    sns.heatmap(mean.sort_index(ascending=False), ax=left, cmap="mako_r", annot=True, fmt=".1f", cbar=False)
+    left.set(title="validation F-score in %, L_s + αL_E", xlabel="α", ylabel="β")
+    corner = list(mean.columns).index(ALPHA), list(mean.index[::-1]).index(BETA)
+    left.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=PAPER_COLOUR, linewidth=3, clip_on=False))
+    left.tick_params(rotation=0)
+    alone = grid.loc[grid["transfer"] == "none", "validation"]
+    right.axhline(alone.mean(), color=BOTH_COLOUR, linestyle="--", label="L_s")
+    if len(alone) > 1:
+        right.axhspan(*(alone.mean() + np.array([-1, 1]) * alone.std()), color=BOTH_COLOUR, alpha=0.1, linewidth=0)
+    single = grid[(grid["transfer"] != "none") & ((grid["transfer"] != "E") | (grid["beta"] == BETA))]
+    for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
+        each = found.groupby("alpha")["validation"].agg(["mean", "std"])
+        right.errorbar(each.index * 1.05 ** (number - 2), each["mean"], each["std"].fillna(0), marker="o", markersize=4,
+                       capsize=2, color=loss_colour(transfer), label=heading(f"/{transfer}"))  # fmt: skip
+    right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
+    right.set(xscale="log", xlabel="α", ylabel="validation F-score in %")
+    right.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure

@@ -1,0 +1,77 @@
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from advance_lib import result_figures
+from advance_lib.comparisons import CHANCE
+from advance_lib.figures import PAPER_COLOUR
+
+matplotlib.use("Agg")
+
+PAIRS = (("image/Ls", "image+sound/Ls"), ("image+sound/Ls", "image+sound/E"), (CHANCE, "image+sound/only E1"))
+
+
+@pytest.fixture
+def table():
+    """What `compare` gives; the first difference is certain, the second is not, the third has one seed."""
+    rows = [(-2.5, -4.0, -1.0, 0.002, 0.01), (0.5, -1.0, 2.0, 0.4, 0.3), (9.0, 5.0, 13.0, 0.0005, np.nan)]
+    found = pd.DataFrame(rows, columns=["difference", "low", "high", "p_locations_holm", "p_seeds"])
+    found["base"], found["other"] = zip(*PAIRS, strict=True)
+    return found.assign(f_base=50.0, f_other=50 + found["difference"], effect=[-1.2, 0.3, np.nan], detectable=np.nan)
+
+
+def test_questions_name_the_senses_where_they_differ():
+    asked = [result_figures.question(*pair) for pair in (*PAIRS, ("sound/Ls", "sound/Ls†"))]
+    assert asked == [
+        "Image + sound, L_s against image, L_s",
+        "+ L_E against L_s",
+        "L_E1 against chance",
+        "Sound: L_s † against L_s",
+    ]
+
+
+def test_the_forest_draws_intervals_and_the_papers_differences(table):
+    figure = result_figures.forest({"test": table, "exam": table})
+    assert [axis.get_title() for axis in figure.axes] == ["test", "exam"]
+    for axis in figure.axes:
+        lines = [line for line in axis.lines if len(line.get_xdata())]
+        drawn = [
+            tuple(line.get_xdata()) for line in lines if np.ptp(line.get_ydata()) == 0 and len(line.get_xdata()) == 2
+        ]
+        assert drawn == list(zip(table["low"], table["high"], strict=True))
+        ticks = {line.get_ydata()[0]: line.get_xdata()[0] for line in lines if line.get_color() == PAPER_COLOUR}
+        assert ticks == pytest.approx({0: 72.71 - 72.85, 1: 74.58 - 72.71})  # none against chance
+
+
+def test_a_readable_table_says_what_is_not_defined(table):
+    shown = result_figures.readable(table)
+    assert shown["outcome"].tolist() == ["lower", "undecided", "higher"]
+    assert shown["difference"].tolist() == ["−2.50", "+0.50", "+9.00"]
+    assert shown["95 % interval"].iloc[0] == "−4.00 to −1.00"
+    assert shown.iloc[2][["p, locations (Holm)", "p, seeds", "Cohen's d"]].tolist() == ["< 0.001", "–", "–"]
+
+
+def test_the_file_behind_a_readable_table_holds_numbers(table, build):
+    page = result_figures.show_comparisons({"test": table}, "comparisons").data
+    address = re.search(r'href="([^"]+)"', page).group(1)
+    kept = pd.read_csv((build.parent / "book" / address).resolve())
+    assert kept["difference"].tolist() == table["difference"].tolist() and set(kept["split"]) == {"test"}
+
+
+def test_gains_are_coloured_around_zero():
+    gains = pd.DataFrame({"image+sound/E": [4.0, -1.0], "image+sound/SQ|Na": [0.0, 2.0]}, index=["beach", "lake"])
+    axis = result_figures.gains_map(gains).axes[0]
+    assert axis.collections[0].get_clim() == (-4, 4)
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["+ L_E", "+ L_SQ|Na"]
+    assert result_figures.gains_map(0 * gains).axes[0].collections[0].get_clim() == (-1, 1)
+
+
+def test_reliability_is_drawn_in_percent():
+    found = pd.DataFrame({"confidence": [0.3, 0.9], "accuracy": [0.5, 0.8], "share": [0.25, 0.75]})
+    axis = result_figures.reliability_curves({"image+sound/E": found}).axes[0]
+    np.testing.assert_allclose(axis.lines[1].get_xydata(), [[30, 50], [90, 80]])
+    small, large = axis.collections[0].get_sizes()
+    assert large > small

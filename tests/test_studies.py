@@ -1,0 +1,130 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from advance_lib import studies
+from advance_lib.cache import UserError
+from advance_lib.experiments import ALPHA, BETA, CELLS, TRANSFERS
+from advance_lib.presets import PAPER, choices, differences
+from advance_lib.runs import Run
+from advance_lib.settings import Settings
+
+SCENES = ["desert", "ice", "wood"]
+TRUTH = np.repeat(SCENES, 20)
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Replace training by runs that are written by hand, and keep every list of requests.
+
+    A run of seed s gets 12 + s of 20 samples of each scene right, two more for each field that departs from the paper.
+    """
+    lists = []
+
+    def finished(requests, device="auto", jobs=None):
+        lists.append(list(requests))
+        return [write_run(request) for request in requests]
+
+    def write_run(request):
+        folder = tmp_path / "runs" / str(len(list((tmp_path / "runs").glob("*"))))
+        folder.mkdir(parents=True)
+        right = 12 + request.seed + 2 * min(len(differences(request.preset)), 2)
+        guessed = [scene if i % 20 < right else "wood" for i, scene in enumerate(TRUTH)]
+        probabilities = np.array([[0.8 if scene == guess else 0.1 for scene in SCENES] for guess in guessed])
+        table = pd.DataFrame({"scene": TRUTH, "location": [str(i // 2) for i in range(60)], "split": "test"})
+        table[[f"p({scene})" for scene in SCENES]] = probabilities
+        table.to_parquet(folder / "predictions.parquet")
+        fscore = 100 * f1_score(TRUTH, guessed, average="weighted")
+        epochs = [fscore, fscore + 1, fscore + 5] if request.preset.tested != PAPER.tested else [fscore]
+        metrics = {
+            "scores": {
+                "validation": {"fscore": 50 + request.alpha + request.beta + request.seed},
+                "test": dict.fromkeys(("precision", "recall", "fscore"), float(np.mean(epochs))),
+            },
+            "by_epoch": [{"test": {"fscore": value}} for value in epochs],
+            "seconds": 30.0,
+        }
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "config.json").write_text(json.dumps({"scenes": SCENES}))
+        return Run(request, folder)
+
+    monkeypatch.setattr("advance_lib.studies.finished", finished)
+    monkeypatch.setattr("advance_lib.settings.finished", finished)
+    return lists
+
+
+@pytest.fixture
+def settings(tiny):
+    return Settings("smoke", str(tiny), 2, "cpu")
+
+
+def test_a_record_says_what_made_it(settings, asked):
+    runs = settings.runs("image/Ls")
+    record = studies.record("Some cells", settings, runs, found=[1, 2])
+    assert record["found"] == [1, 2] and record["seeds"] == [0, 1] and record["profile"] == "smoke"
+    assert record["data"] == "tiny" and record["data_hash"] == settings.open().key()
+    assert record["minutes of training"] == 1.0 and record["environment"]["torch"]
+    sentence = studies.origin(record)
+    assert sentence.startswith("Reference runs, kept with the book and not computed by this build: Some cells; tiny, ")
+    assert "2 seeds" in sentence and record["data_hash"][:8] in sentence and sentence.endswith("1 minutes of training.")
+
+
+def test_a_missing_reference_names_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    with pytest.raises(UserError, match=r"tables-nowhere\.json: no such reference; 'make study'"):
+        studies.reference("tables-nowhere")
+
+
+def test_a_study_is_kept_and_found_again(settings, asked, tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    path = tmp_path / "weights-tiny.json"
+    assert studies.run_study("weights", settings, path) == path
+    assert studies.reference("weights-tiny") == json.loads(path.read_text())
+    with pytest.raises(UserError, match="no study 'guesses'; choose one of tables, presets, weights"):
+        studies.run_study("guesses", settings, path)
+
+
+def test_the_tables_hold_everything_that_the_chapters_ask_for(settings, asked):
+    found = studies.tables(settings)
+    json.dumps(found, allow_nan=False)  # what is undefined is null, not a word that JSON does not know
+    assert {row["cell"] for row in found["scores"]} == set(CELLS) == set(found["calibration"]["test"])
+    assert list(found["comparisons"]["test"]) == ["1", "2", "3"] and list(found["claims"]) == ["test"]
+    assert {row["verdict"] for row in found["claims"]["test"]} <= {"supported", "refuted", "undecided"}
+    assert found["gains"]["test"] == {transfer: dict.fromkeys(SCENES, 0.0) for transfer in TRANSFERS}
+
+
+def test_every_field_is_switched_alone_and_all_together(settings, asked):
+    record = studies.presets(settings)
+    effects = pd.DataFrame(record["effects"])
+    assert set(effects["field"]) == {*choices(), studies.ALL_FIELDS} == {*studies.STUDIED, studies.ALL_FIELDS}
+    changed = {tuple(differences(request.preset)) for request in asked[0]}
+    assert changed == {(), *((field,) for field in choices()), tuple(choices())}
+    assert len(asked[0]) == len({(r.cell, r.seed, r.preset) for r in asked[0]})  # no run is asked for twice
+    row = effects[effects["field"] == "relevance"].iloc[0]
+    assert row["difference"] == pytest.approx(row["code"] - row["paper"], abs=1e-3) and row["difference"] > 0
+    assert row["low"] <= row["difference"] <= row["high"]
+    assert row["over_epochs"] == 0 and row["over_seeds"] > 0
+
+
+def test_a_mean_over_epochs_moves_the_interval_with_it(settings, asked):
+    effects = pd.DataFrame(studies.presets(settings)["effects"]).set_index(["field", "cell"])
+    tested, order = effects.loc[("tested", "image+sound/E")], effects.loc[("order", "image+sound/E")]
+    assert tested["over_epochs"] == pytest.approx(np.std([0, 1, 5]), abs=1e-3)
+    for column in ("difference", "low", "high"):  # the same predictions, reported two points higher
+        assert tested[column] == pytest.approx(order[column] + 2, abs=1e-3)
+
+
+def test_the_grid_holds_validation_scores_alone(settings, asked):
+    grid = pd.DataFrame(studies.weights(settings)["grid"])
+    assert list(grid.columns) == ["transfer", "alpha", "beta", "seed", "validation"]
+    e = grid[grid["transfer"] == "E"]
+    assert {*zip(e["alpha"], e["beta"], strict=True)} == {(a, b) for a in studies.ALPHAS for b in studies.BETAS}
+    others = grid[~grid["transfer"].isin(["E", "none"])]
+    assert set(others["beta"]) == {BETA} and set(others["transfer"]) == {*TRANSFERS} - {"E"}
+    weighed = grid[grid["transfer"] != "none"]
+    expected = 50 + weighed["alpha"] + weighed["beta"] + weighed["seed"]
+    assert np.allclose(weighed["validation"], expected, atol=1e-3)
+    assert len(grid[grid["transfer"] == "none"]) == 2 and ALPHA in studies.ALPHAS

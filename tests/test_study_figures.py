@@ -1,0 +1,112 @@
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from advance_lib import studies, study_figures
+from advance_lib.cache import write_json
+from advance_lib.comparisons import CLAIMS
+from advance_lib.figures import loss_colour
+from advance_lib.presets import choices
+
+matplotlib.use("Agg")
+
+
+def claims(verdict, difference=1.0):
+    """What a source found: the same verdict on every claim."""
+    rows = [{"claim": claim.text, "where": claim.where, "base": claim.base, "other": claim.other} for claim in CLAIMS]
+    found = {"difference": difference, "low": difference - 1, "high": difference + 1, "verdict": verdict}
+    return pd.DataFrame(rows).assign(**found)
+
+
+@pytest.fixture
+def sources():
+    return {"here": claims("supported"), "there": claims("undecided", -2.0)}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def test_a_missing_reference_is_said_not_raised(results):
+    assert study_figures.kept("tables-nowhere") is None
+    assert study_figures.provenance("tables-nowhere") == (
+        "The reference runs “tables-nowhere” have not been computed yet."
+    )
+
+
+def test_a_kept_reference_tells_where_it_comes_from(results):
+    record = {"what": "Tables", "data": "a set", "data_hash": "a" * 16, "profile": "mini", "seeds": [0, 1],
+              "commit": "c" * 40, "environment": {"device": "a CPU", "torch": "2"},
+              "minutes of training": 3.0}  # fmt: skip
+    write_json(results / "tables-some.json", record)
+    assert study_figures.kept("tables-some") == record
+    assert study_figures.provenance("tables-some") == studies.origin(record)
+
+
+def test_every_field_has_its_text():
+    notes = study_figures.field_notes()
+    assert list(notes.index) == list(choices())
+    assert notes.loc["n_fft", ["paper", "code"]].tolist() == ["1024", "4096"]
+    assert notes.loc["relevance", "what it is, and where"].endswith("(event_to_event_corr.py:66,77).")
+
+
+def test_the_verdicts_stand_side_by_side(sources, build):
+    page = study_figures.verdict_table(sources, "claims").data
+    assert (
+        page.count("✓ supported<br>+1.0 [+0.0, +2.0]") == page.count("○ undecided<br>-2.0 [-3.0, -1.0]") == len(CLAIMS)
+    )
+    assert page.count("background: #cfe8d5") == len(CLAIMS)
+    (table,) = (build / "site").glob("*-claims.csv")
+    assert "<" not in table.read_text() and len(table.read_text().splitlines()) == len(CLAIMS) + 1
+
+
+def test_every_claim_has_its_interval_in_every_column(sources):
+    figure = study_figures.claim_intervals(sources)
+    assert len(figure.axes) == 6  # three tables, two sources
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["here", "there"]
+    drawn = [line for axis in figure.axes[1::2] for line in axis.lines if len(line.get_xdata()) == 2]
+    intervals = [line for line in drawn if tuple(line.get_xdata()) == (-3.0, -1.0)]
+    assert [line.get_color() for line in intervals] == [loss_colour(claim.other) for claim in CLAIMS]
+    markers = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert markers and all(line.get_markerfacecolor() == "white" for line in markers)  # undecided
+
+
+def test_effects_of_one_split():
+    effects = pd.DataFrame(
+        [
+            {"field": field, "cell": cell, "split": split, "difference": value, "low": value - 1, "high": value + 1}
+            for field, cell, value in (("relevance", "image+sound/E", 1.0), ("n_fft", "sound/Ls", -2.0))
+            for split in ("test", "exam")
+        ]
+    )
+    axis = study_figures.preset_effects(effects, "exam").axes[0]
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == ["relevance   (image+sound, + L_E)", "n_fft   (sound, L_s)"]
+    assert [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "o"] == [1.0, -2.0]
+
+
+def test_the_grid_as_a_map_and_as_curves():
+    cells = [("E", a, b) for a in studies.ALPHAS for b in studies.BETAS]
+    cells += [("KL|Na", a, 0.001) for a in studies.ALPHAS] + [("none", 0.0, 0.0)]
+    grid = pd.DataFrame(
+        [
+            {"transfer": t, "alpha": a, "beta": b, "seed": seed, "validation": 50 + 10 * a + b + seed}
+            for t, a, b in cells
+            for seed in (0, 2)
+        ]
+    )
+    left, right = study_figures.weight_maps(grid).axes
+    assert {text.get_text() for text in left.texts} >= {"51.1", "71.0"}  # means: least α without β, both largest
+    assert np.allclose(left.patches[0].get_xy(), (1, 2))  # α = 0.1 is the second column, β = 0.001 third from above
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["L_s", "+ L_E", "+ L_KL|Na"]
+
+
+def test_one_seed_has_no_spread():
+    rows = [("E", alpha, beta, 0, 50.0) for alpha in studies.ALPHAS for beta in studies.BETAS]
+    grid = pd.DataFrame(
+        [*rows, ("none", 0.0, 0.0, 0, 49.0)], columns=["transfer", "alpha", "beta", "seed", "validation"]
+    )
+    assert len(study_figures.weight_maps(grid).axes) == 2
