@@ -51,7 +51,7 @@ def posteriors_beside(tables: Mapping[str, pd.DataFrame]) -> Figure:
         tables: title to table; rows are events, columns scenes, entries 0 to 1, the same labels in each.
     """
     first = next(iter(tables.values()))
-    size = (1.6 + (0.45 * first.shape[1] + 0.4) * len(tables), 0.27 * len(first) + 1.8)
+    size = (2.2 + (0.31 * first.shape[1] + 0.2) * len(tables), 0.27 * len(first) + 1.6)
     figure, axes = plt.subplots(1, len(tables), figsize=size, sharey=True, squeeze=False, layout="constrained")
     norm = PowerNorm(0.5, 0, 100 * max(float(table.to_numpy().max()) for table in tables.values()))
     for axis, (title, table) in zip(axes.flat, tables.items(), strict=True):
@@ -63,7 +63,7 @@ def posteriors_beside(tables: Mapping[str, pd.DataFrame]) -> Figure:
         )  # fmt: skip
         axis.set(xlabel="", ylabel="")
         axis.set_title(title, fontsize=9)
-        axis.tick_params(labelsize=8)
+        axis.tick_params(labelsize=8, axis="both", left=axis is axes.flat[0])
     return figure
 
 
@@ -78,12 +78,14 @@ def over_temperature(temperatures: np.ndarray, kl: np.ndarray, limit: float) -> 
     figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
     axis.plot(temperatures, kl, color=SOUND_COLOUR, label="$T^2$ × sum of divergences at temperature $T$")
     axis.axhline(limit, color=PAPER_COLOUR, linestyle="--", label="squared distance / 8")
-    axis.set(xscale="log", xlabel="temperature $T$", ylabel="nats", ylim=(0, None))
-    axis.legend(frameon=False)
+    axis.set(xscale="log", xlabel="temperature $T$", ylabel="nats", ylim=(0, 1.1 * max(kl.max(), limit)))
+    axis.legend(frameon=False, loc="lower right")
     return figure
 
 
-def run_dots(table: pd.DataFrame, column: str, label: str, marks: Mapping[str, Mapping[str, float]]) -> Figure:
+def run_dots(
+    table: pd.DataFrame, column: str, label: str, marks: Mapping[str, Mapping[str, float]], from_zero: bool = False
+) -> Figure:
     """Draw one value of every run as a dot and its mean as a bar, one row a cell.
 
     Args:
@@ -91,6 +93,7 @@ def run_dots(table: pd.DataFrame, column: str, label: str, marks: Mapping[str, M
         column: of the value.
         label: of the value.
         marks: label to the value of each cell that has such a mark, such as the paper's.
+        from_zero: begin the axis at zero.
     """
     cells = list(dict.fromkeys(table["cell"]))
     figure, axis = plt.subplots(figsize=(8, 0.62 * len(cells) + 1.4), layout="constrained")
@@ -99,14 +102,15 @@ def run_dots(table: pd.DataFrame, column: str, label: str, marks: Mapping[str, M
         colour = loss_colour(cell)
         axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
         axis.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=3)
-        axis.text(values.mean(), row - 0.26, f"{values.mean():.1f}", ha="center", va="bottom", color=colour)
+        axis.text(values.mean(), row - 0.26, f"{values.mean():.3g}", ha="center", va="bottom", color=colour)
     for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
         at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
         axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
-    names = [f"{cell.split('/')[0].replace('+', ' + ')}, {heading(cell)}" for cell in cells]
+    names = [f"{cell.split('/')[0].replace('+', ' + ')}, {heading(cell).removeprefix('+ L_')}" for cell in cells]
     axis.set_yticks(range(len(cells)), names)
     axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
     axis.margins(x=0.08)
+    axis.set_xlim(0 if from_zero else None, None)
     axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
     axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
     figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=8)
@@ -168,11 +172,11 @@ def margins(values: np.ndarray, label: str) -> Figure:
 
 def cosine_map(table: pd.DataFrame) -> Figure:
     """Draw cosines between the posteriors of scenes (columns) and the event relevance of scenes (rows)."""
-    side = 0.45 * len(table) + 2
+    side = 0.36 * len(table) + 1.8
     figure, axis = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
     sns.heatmap(
         table, ax=axis, cmap="rocket_r", annot=True, fmt=".2f", annot_kws={"size": 6.5}, square=True,
-        cbar_kws={"label": "cosine"}, xticklabels=True, yticklabels=True,
+        cbar_kws={"label": "cosine", "shrink": 0.7}, xticklabels=True, yticklabels=True,
     )  # fmt: skip
     axis.set(xlabel="$p(e|s_k)$ of the scene", ylabel="$d_t$ of the scene")
     axis.tick_params(labelsize=8)

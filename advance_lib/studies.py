@@ -119,7 +119,8 @@ def _fscore(run: Run, split: str) -> float:
 
 def _over_epochs(run: Run, split: str) -> float:
     """Return the deviation of a run's F-score over the epochs that its preset tests: the official code's ±."""
-    return float(np.std([epoch[split]["fscore"] for epoch in run.metrics["by_epoch"]]))
+    found = [epoch[split]["fscore"] for epoch in run.metrics["by_epoch"]]
+    return float(np.std(found, ddof=1)) if len(found) > 1 else np.nan
 
 
 def presets(settings: Settings) -> dict:
@@ -142,8 +143,11 @@ def presets(settings: Settings) -> dict:
             base, other = ([_fscore(run, split) for run in some] for some in (finished_runs["", cell], runs))
             counts = [confusions(some, split) for some in (finished_runs["", cell], runs)]
             found = difference(*counts)
-            # What is reported may be a mean over epochs; the interval is that of the best epoch's predictions.
+            # What is reported may be a mean over epochs; the interval is that of the best epoch's predictions, which
+            # says nothing where they are the same.
             shift = np.mean(other) - np.mean(base) - found["difference"]
+            if np.array_equal(*counts):
+                shift = np.nan
             effects.append(
                 {
                     "field": field,
