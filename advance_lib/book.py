@@ -1,4 +1,4 @@
-"""From source chapters to a book: parameters checked, chapters executed, pages built.
+"""From source chapters to a book: parameters checked, chapters executed, pages built; imports nothing heavy.
 
 The graph (``Snakefile``) calls these two steps; nothing here trains anything that `runs` would not.
 """
@@ -14,7 +14,6 @@ import nbformat
 
 from advance_lib.cache import UserError, build_folder, remove, written_whole
 from advance_lib.graph import CHECKOUT, slug
-from advance_lib.settings import Settings
 
 
 def check_parameters(chapter: Path, parameters: dict) -> None:
@@ -53,6 +52,7 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
                 str(partial),
                 parameters,
                 progress_bar=False,
+                start_timeout=600,  # kernels start slowly on a busy machine
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 cwd=str(chapter.parent),
                 log_output=False,
@@ -97,8 +97,12 @@ def _copy_linked_files(pages: Path) -> None:
         shutil.copy(folder / name, target / name)
 
 
-def build_pages(settings: Settings) -> Path:
+def build_pages(profile: str, dataset: str) -> Path:
     """Build the pages from executed chapters with jupyter-book; every warning is an error.
+
+    Args:
+        profile: of the book.
+        dataset: of the book.
 
     Returns:
         The first page.
@@ -106,7 +110,7 @@ def build_pages(settings: Settings) -> Path:
     Raises:
         UserError: jupyter-book found something wrong; its output has been shown.
     """
-    work = build_folder() / "books" / slug(settings.profile, settings.dataset)
+    work = build_folder() / "books" / slug(profile, dataset)
     source, final = work / "src", work / "html"
     _stage(work / "executed", source)
     # Without --all, a build after a failed one would pass: cached pages repeat no warnings.

@@ -120,14 +120,12 @@ def predict(arguments: argparse.Namespace) -> None:
 def chapter(arguments: argparse.Namespace) -> None:
     from advance_lib.book import execute_chapter
 
-    settings = _settings(arguments)
+    seeds = arguments.seeds
     parameters = {
-        "profile": settings.profile,
-        "dataset": settings.dataset,
-        "seeds": len(settings.seed_list)
-        if settings.seed_list == tuple(range(len(settings.seed_list)))
-        else list(settings.seed_list),
-        "device": settings.device,
+        "profile": arguments.profile,
+        "dataset": arguments.dataset,
+        "seeds": int(seeds) if seeds and seeds.isdigit() else seeds,
+        "device": arguments.device,
     }
     for pair in arguments.parameter:
         name, _, value = pair.partition("=")
@@ -138,7 +136,7 @@ def chapter(arguments: argparse.Namespace) -> None:
 def pages(arguments: argparse.Namespace) -> None:
     from advance_lib.book import build_pages
 
-    print(build_pages(_settings(arguments)))
+    print(build_pages(arguments.profile, arguments.dataset))
 
 
 def calibrate(arguments: argparse.Namespace) -> None:

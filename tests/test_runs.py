@@ -6,7 +6,8 @@ import pytest
 from advance_lib import profiles, runs
 from advance_lib.cache import UserError
 from advance_lib.datasets import Split
-from advance_lib.runs import Request, finished, load_checkpoint, recognise
+from advance_lib.presets import PAPER
+from advance_lib.runs import Request, finished, load_checkpoint, recipe_in, recognise
 from advance_lib.settings import parse_seeds
 
 
@@ -42,6 +43,27 @@ def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):
     assert run.metrics["scores"]["test"]["recall"] == pytest.approx(accuracy)
     monkeypatch.setattr(runs, "_train", lambda *_: pytest.fail("trained again"))
     assert finished([request_of], "cpu")[0].folder == run.folder
+
+
+def test_the_code_reports_the_mean_over_the_epochs_after_the_best(tiny, quick, monkeypatch):
+    monkeypatch.setitem(profiles.PROFILES, quick, replace(profiles.PROFILES[quick], epochs=4))
+    paper = Request("sound/Ls†", 0, str(tiny), quick)
+    code = replace(paper, preset=replace(PAPER, tested="best and five after"))
+    once, averaged = (run.metrics for run in finished([paper, code], "cpu", jobs=1))
+    assert once["epoch"] == averaged["epoch"] and len(once["by_epoch"]) == 1
+    assert len(averaged["by_epoch"]) == 4 - averaged["epoch"]
+    assert averaged["by_epoch"][0] == once["by_epoch"][0]  # the best epoch comes first
+    for split in ("validation", "test"):
+        assert once["scores"][split] == once["by_epoch"][0][split]
+        mean = np.mean([epoch[split]["fscore"] for epoch in averaged["by_epoch"]])
+        assert averaged["scores"][split]["fscore"] == pytest.approx(mean)
+
+
+def test_a_run_that_transfers_knows_its_events(tiny, quick):
+    run = finished([Request("image+sound/KL|Nv+a", 0, str(tiny), quick)], "cpu")[0]
+    model, _, config = load_checkpoint(run.folder / "model.safetensors")
+    assert len(config["events"]) == model.event_head.out_features == model.audio.fc.out_features
+    assert recipe_in(config) == run.request.recipe
 
 
 def test_an_end_at_any_moment_can_be_made_good(request_of, monkeypatch):
