@@ -16,7 +16,7 @@ CORES = workflow.cores or 1
 CHAPTERS = chapters()
 
 # What the chapters show their results with.
-SHOWN = ("settings", "results", "studies", "figures", "knowledge_figures", "result_figures", "study_figures")
+SHOWN = ("settings", "results", "listening", "knowledge_figures", "result_figures", "study_figures")
 
 # What every run rests on: data, pre-trained networks, and the code of a run.
 MADE_FROM = [
