@@ -320,6 +320,14 @@ def loss_colour(cell: str) -> str:
     return LOSS_COLOURS.get(approach.removeprefix("only "), PAPER_COLOUR)
 
 
-def show_table(table: pd.DataFrame, name: str) -> HTML:
-    """Show a table whole, with a link to it as CSV."""
-    return HTML(f'<div class="wide-table">{table.to_html(border=0)}</div><p>{download(table, name)}</p>')
+def show_table(table: pd.DataFrame, name: str, prose: bool = False) -> HTML:
+    """Show a table whole, with a link to it as CSV.
+
+    Args:
+        table: to show.
+        name: of the CSV file.
+        prose: the entries are sentences, whose lines may be broken.
+    """
+    with pd.option_context("display.max_colwidth", None):
+        page = table.to_html(border=0)
+    return HTML(f'<div class="wide-table{" prose" * prose}">{page}</div><p>{download(table, name)}</p>')
