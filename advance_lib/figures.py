@@ -270,32 +270,6 @@ def learning_curves(runs: Sequence) -> Figure:
     return figure
 
 
-def score_strip(table: pd.DataFrame, split: str, paper: dict[str, float]) -> Figure:
-    """Draw the weighted F-score of every run as a dot, its mean as a bar, and the paper's value on ADVANCE.
-
-    Args:
-        table: from `results.scores`.
-        split: ``"test"`` or ``"exam"``.
-        paper: the paper's mean F-score of each cell, in percent.
-    """
-    cells = list(dict.fromkeys(table["cell"]))
-    figure, axis = plt.subplots(figsize=(8, 0.7 * len(cells) + 1.2), layout="constrained")
-    for row, cell in enumerate(cells):
-        values = table.loc[(table["cell"] == cell) & (table["split"] == split), "fscore"]
-        colour = SENSE_COLOURS[cell.split("/")[0]]
-        axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
-        axis.plot([values.mean()] * 2, [row - 0.25, row + 0.25], color=colour, linewidth=3)
-        axis.text(values.mean(), row - 0.32, f"{values.mean():.1f}", ha="center", va="bottom", color=colour)
-        axis.plot(paper[cell], row, "|", color=PAPER_COLOUR, markersize=22, markeredgewidth=2)
-    axis.set_yticks(range(len(cells)), [cell.split("/")[0].replace("+", " + ") for cell in cells])
-    axis.set(xlabel=f"weighted F-score in % ({split})", xlim=(0, 100), ylim=(len(cells) - 0.4, -0.7))
-    axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
-    axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
-    axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
-    figure.legend(frameon=False, loc="outside upper right", ncols=3)
-    return figure
-
-
 def confusion(truth: Sequence[str], guessed: Sequence[str], scenes: Sequence[str], title: str, axis: Axes) -> None:
     """Draw a confusion matrix: rows are true scenes, each row sums to 100 %."""
     table = pd.crosstab(pd.Categorical(truth, scenes), pd.Categorical(guessed, scenes), normalize="index", dropna=False)

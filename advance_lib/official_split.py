@@ -4,7 +4,7 @@ The paper's repository keeps the order that a directory listing had on the autho
 ``data_partition.py`` shuffles each class's locations with the class index as seed, so that order fixes
 the split: 3,537 / 475 / 1,063 pairs.
 
-Chapter: The dataset.
+Chapter: What the paper says, what its code does.
 """
 
 import pickle

@@ -14,6 +14,7 @@ import pandas as pd
 
 from advance_lib.cache import PACKAGE, UserError, write_json
 from advance_lib.comparisons import (
+    BOTH,
     COMPARISONS,
     calibration_errors,
     class_gains,
@@ -24,7 +25,7 @@ from advance_lib.comparisons import (
 )
 from advance_lib.experiments import CELLS, TRANSFERS
 from advance_lib.presets import CODE, PAPER, Preset, choices
-from advance_lib.results import scores
+from advance_lib.results import over_epochs, scores
 from advance_lib.runs import Request, Run, environment, finished
 from advance_lib.settings import Settings
 from advance_lib.statistics import paired_t_over_seeds
@@ -32,7 +33,6 @@ from advance_lib.statistics import paired_t_over_seeds
 RESULTS = PACKAGE.parent / "results"
 
 # What each field of the preset acts on, measured on the approach that shows it.
-BOTH = "image+sound/"
 STUDIED: dict[str, tuple[str, ...]] = {
     "event_reduction": (f"{BOTH}E", f"{BOTH}KL|Nv+a"),
     "sq_reduction": (f"{BOTH}SQ|Nv+a",),
@@ -117,12 +117,6 @@ def _fscore(run: Run, split: str) -> float:
     return run.metrics["scores"][split]["fscore"]
 
 
-def _over_epochs(run: Run, split: str) -> float:
-    """Return the deviation of a run's F-score over the epochs that its preset tests: the official code's ±."""
-    found = [epoch[split]["fscore"] for epoch in run.metrics["by_epoch"]]
-    return float(np.std(found, ddof=1)) if len(found) > 1 else np.nan
-
-
 def presets(settings: Settings) -> dict:
     """Switch each field of the preset from the paper's to the code's, alone, and measure the F-score; then all."""
     variants: dict[str, tuple[Preset, tuple[str, ...]]] = {
@@ -160,7 +154,7 @@ def presets(settings: Settings) -> dict:
                     "high": found["high"] + shift,
                     "p_seeds": paired_t_over_seeds(base, other).p,
                     "over_seeds": np.std(other, ddof=1) if len(other) > 1 else np.nan,
-                    "over_epochs": np.mean([_over_epochs(run, split) for run in runs]),
+                    "over_epochs": np.mean([over_epochs(run, split) for run in runs]),
                 }
             )
     what = "One field of the preset at a time from the paper's choice to the code's, and all of them"

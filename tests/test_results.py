@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from advance_lib.experiments import CELLS
+from advance_lib.presets import CODE
 from advance_lib.published import ADVANCE_COUNTS, PAPER_SCORES, advance_counts, paper_scores
-from advance_lib.results import mean_and_deviation, paper_table, scores
+from advance_lib.results import mean_and_deviation, over_epochs, paper_table, scores
 from advance_lib.runs import Request, Run
 
 
@@ -28,6 +29,22 @@ def test_mean_and_sample_deviation(runs):
     assert table.loc["image/Ls", ("fscore", "mean")] == 5
     assert table.loc["image/Ls", ("fscore", "std")] == pytest.approx(2**0.5)  # of 4 and 6, n - 1
     assert len(scores(runs)) == 80
+
+
+def test_a_preset_that_tests_several_epochs_has_its_deviation_over_them(tmp_path):
+    """The official code's ±: over the epochs of one run, 1 and 2 apart; mean over the runs."""
+    runs = []
+    for seed, spread in enumerate((1, 2)):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        values = [dict.fromkeys(("precision", "recall", "fscore"), 50.0 + step * spread) for step in (-1, 0, 1)]
+        by_epoch = [{"test": value} for value in values]
+        (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values[1]}, "by_epoch": by_epoch}))
+        runs.append(Run(Request("image/Ls", seed, preset=CODE), folder))
+    table = mean_and_deviation(runs, "test")
+    assert table.loc["image/Ls", ("fscore", "mean")] == 50
+    assert table.loc["image/Ls", ("fscore", "std")] == pytest.approx(1.5)
+    assert over_epochs(runs[1], "test") == pytest.approx(2)
 
 
 def test_table_1_in_the_papers_layout(runs):
