@@ -44,9 +44,10 @@ lab: $(READY)  ## open the chapters in JupyterLab
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
 
-study: $(READY)  ## renew the reference runs under results/: five seeds of all tables, presets, α and β; hours
+study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
+	$(BIN)/advance study inside --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 	$(BIN)/advance study weights --seeds 2 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 
 clean:  ## delete everything generated, but not the environment

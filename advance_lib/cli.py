@@ -209,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--csv", action="store_true", help="print CSV")
 
     command = add("study", study, "run a long study and keep its results as a small JSON file", seeds=True)
-    command.add_argument("name", help="tables, presets or weights")
+    command.add_argument("name", help="tables, presets, weights or inside")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)

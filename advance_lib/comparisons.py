@@ -13,7 +13,14 @@ from sklearn.metrics import f1_score
 from advance_lib.calibration import expected_calibration_error
 from advance_lib.experiments import TRANSFERS
 from advance_lib.runs import Run
-from advance_lib.statistics import bootstrap_over_locations, holm, location_confusions, paired_t_over_seeds, weighted_f
+from advance_lib.statistics import (
+    bootstrap_mean,
+    bootstrap_over_locations,
+    holm,
+    location_confusions,
+    paired_t_over_seeds,
+    weighted_f,
+)
 
 # Not a network: the guess that is always the most frequent scene of the split, the most accurate without looking.
 CHANCE = "chance"
@@ -171,6 +178,32 @@ def judged(runs: Sequence[Run], split: str, resamples: int = 2000) -> pd.DataFra
     return table.assign(
         claim=[claim.text for claim in CLAIMS], where=[claim.where for claim in CLAIMS], verdict=verdicts
     )
+
+
+def compare_means(table: pd.DataFrame, measure: str, base: str, resamples: int = 2000) -> pd.DataFrame:
+    """Compare approaches by a value that each sample has of its own.
+
+    Args:
+        table: columns ``cell``, ``seed``, ``location``, ``sample`` and the measure; every cell on the same samples.
+        measure: name of the value's column.
+        base: the cell to compare with.
+        resamples: of the locations.
+
+    Returns:
+        One row a cell: ``cell``, ``measure``, the ``mean`` over samples and seeds with its interval ``mean_low``,
+        ``mean_high`` over locations, the ``deviation`` of the means over the seeds, and the ``difference`` from the
+        base, sample by sample, with ``low``, ``high`` and ``p``.
+    """
+    wide = table.pivot_table(index=["location", "sample"], columns="cell", values=measure, sort=False)
+    locations = wide.index.get_level_values("location").to_numpy()
+    rows = []
+    for cell in wide:
+        own = bootstrap_mean(wide[cell].to_numpy(), locations, resamples)
+        versus = bootstrap_mean((wide[cell] - wide[base]).to_numpy(), locations, resamples)
+        deviation = table[table["cell"] == cell].groupby("seed")[measure].mean().std()
+        about = {"mean": own.difference, "mean_low": own.low, "mean_high": own.high, "deviation": deviation}
+        rows.append({"cell": cell, "measure": measure} | about | asdict(versus))
+    return pd.DataFrame(rows)
 
 
 def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: Sequence[str]) -> pd.Series:

@@ -16,9 +16,8 @@ from advance_lib.knowledge import Knowledge, sigmoid
 from advance_lib.models import AudiovisualNet
 from advance_lib.objectives import FAINTEST
 from advance_lib.pretraining import FirstOf
-from advance_lib.recogniser import seen_by
-from advance_lib.runs import Run, load_checkpoint
-from advance_lib.training import predictions, start
+from advance_lib.runs import Run, opened
+from advance_lib.training import predictions
 
 
 class EventsOf(nn.Module):
@@ -47,16 +46,12 @@ def event_responses(run: Run, split: str = "test", device: str = "auto") -> np.n
     Returns:
         (pairs, events) float32.
     """
-    asked, recipe = run.request, run.request.recipe
-    model, _, _ = load_checkpoint(run.folder / "model.safetensors")
-    data, inputs = inputs_of(asked.dataset, asked.sizes, asked.split, asked.skip_broken, asked.preset)
-    inputs = seen_by(recipe.senses, inputs)
-    if recipe.events_on == "Nv+a":
-        listener = EventsOf(model)
+    fabric, network, data, inputs = opened(run, device)
+    if run.request.recipe.events_on == "Nv+a":
+        listener = EventsOf(network)
     else:
-        listener, inputs = FirstOf(model.audio), replace(inputs, images=None)
-    fabric = start(device, "32-true")
-    return predictions(fabric, fabric.setup_module(listener.eval()), inputs, data.rows()[split], nn.Identity())
+        listener, inputs = FirstOf(network.audio), replace(inputs, images=None)
+    return predictions(fabric, listener.eval(), inputs, data.rows()[split], nn.Identity())
 
 
 def divergence(student: np.ndarray, teacher: np.ndarray) -> np.ndarray:

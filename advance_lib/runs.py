@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
+from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -35,7 +36,7 @@ from advance_lib.cache import (
     write_json,
     written_whole,
 )
-from advance_lib.datasets import THE_SPLIT, Split, inputs_of, open_dataset
+from advance_lib.datasets import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
 from advance_lib.experiments import ALPHA, BETA, recipe_of
 from advance_lib.features import PAPER_FRONT_END, FrontEnd, log_mel, resized
 from advance_lib.inputs import Inputs, Normaliser
@@ -379,6 +380,24 @@ def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
     model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"], recipe.events_on)
     model.load_state_dict(state)
     return model.eval(), normaliser, config
+
+
+def opened(run: Run, device: str = "auto") -> tuple[Fabric, AudiovisualNet, Dataset, Inputs]:
+    """Return what one needs to ask a finished run something new.
+
+    Args:
+        run: finished.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Returns:
+        The Fabric, the network in evaluation mode, the dataset, and its inputs without the sense that the run lacks.
+    """
+    asked = run.request
+    fabric = start(device, "32-true")
+    network, _, _ = load_checkpoint(run.folder / "model.safetensors")
+    data, inputs = inputs_of(asked.dataset, asked.sizes, asked.split, asked.skip_broken, asked.preset)
+    network = network.to(fabric.device, memory_format=torch.channels_last)
+    return fabric, network, data, seen_by(asked.recipe.senses, inputs)
 
 
 def recipe_in(config: dict) -> Recipe:

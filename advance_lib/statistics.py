@@ -5,7 +5,7 @@ the trained networks and draws other test locations; `paired_t_over_seeds` keeps
 seeds would have given. Samples at one location share a recording, so they are not independent: locations are drawn,
 never samples.
 
-Chapters: Table 1, The claims.
+Chapters: Table 1, The claims, Where the networks look.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DECIMALS = 9
 
 @dataclass(frozen=True)
 class Interval:
-    """A difference of weighted F-scores with its bootstrap interval, in percentage points, and two-sided p."""
+    """A mean or a difference with its bootstrap interval, in percentage points or its own unit, and two-sided p."""
 
     difference: float
     low: float
@@ -121,11 +121,34 @@ def bootstrap_over_locations(
         sums = (weights @ confusion.reshape(locations, -1) for confusion in confusions)
         return sum(weighted_f(total.reshape(-1, scenes, scenes)) for total in sums) / seeds
 
-    difference, *drawn = np.round(mean_f(other) - mean_f(base), DECIMALS)
+    return _interval(mean_f(other) - mean_f(base), level)
+
+
+def bootstrap_mean(
+    values: np.ndarray, locations: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Return the mean of one value a sample, with its interval over resampled locations.
+
+    Args:
+        values: (samples,); each the mean over the seeds, or a difference between two approaches.
+        locations: (samples,) names or numbers.
+        resamples: how many sets of locations are drawn.
+        seed: of the draws.
+        level: what the percentile interval should cover.
+    """
+    names, places = np.unique(np.asarray(locations), return_inverse=True)
+    sums, counts = np.bincount(places, values), np.bincount(places)
+    weights = np.concatenate([np.ones((1, len(names))), draw_locations(len(names), resamples, seed)])
+    return _interval((weights @ sums) / (weights @ counts), level)
+
+
+def _interval(values: np.ndarray, level: float) -> Interval:
+    """Return the interval of a statistic from its measured value, which comes first, and its resampled ones."""
+    difference, *drawn = np.round(values, DECIMALS)
     drawn = np.array(drawn)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     wrong = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    return Interval(float(difference), float(low), float(high), min(1.0, float(2 * (wrong + 1) / (resamples + 1))))
+    return Interval(float(difference), float(low), float(high), min(1.0, float(2 * (wrong + 1) / (len(drawn) + 1))))
 
 
 def _noncentrality(seeds: int, level: float, power: float) -> float:

@@ -11,22 +11,27 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
-from advance_lib.cache import PACKAGE, UserError, write_json
+from advance_lib.activation import localisation
+from advance_lib.cache import PACKAGE, UserError, cores, write_json
 from advance_lib.comparisons import (
     BOTH,
     COMPARISONS,
     calibration_errors,
     class_gains,
     compare,
+    compare_means,
     confusions,
     difference,
     judged,
 )
+from advance_lib.distributions import SHOWN, compound_of, event_distribution, separations
 from advance_lib.experiments import CELLS, TRANSFERS
 from advance_lib.presets import CODE, PAPER, Preset, choices
 from advance_lib.results import over_epochs, scores
-from advance_lib.runs import Request, Run, environment, finished
+from advance_lib.robustness import guesses, robustness
+from advance_lib.runs import Request, Run, environment, finished, known_of
 from advance_lib.settings import Settings
 from advance_lib.statistics import paired_t_over_seeds
 
@@ -50,6 +55,9 @@ STUDIED: dict[str, tuple[str, ...]] = {
     "learning_rate": (f"{BOTH}E",),
 }
 ALL_FIELDS = "all fields"
+
+# The approaches that see, in the order of the chapters that look inside.
+LOOKED_INTO = ("image/Ls", f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in TRANSFERS))
 
 ALPHAS = (0.01, 0.1, 1.0)
 BETAS = (0.0, 0.001, 0.1, 10.0)
@@ -188,14 +196,38 @@ def weights(settings: Settings) -> dict:
     return record(what, settings, every, grid=_rounded(pd.DataFrame(rows)))
 
 
-STUDIES = {"tables": tables, "presets": presets, "weights": weights}
+def inside(settings: Settings) -> dict:
+    """Measure where networks look, how events separate scenes, and what bad photographs cost, on the largest split."""
+    runs = settings.runs(*LOOKED_INTO)
+    split, device = splits_of(runs)[-1], settings.device
+    request = runs[0].request
+    known = known_of(request.dataset, request.sizes, request.split, request.skip_broken, request.preset, device)
+    found = {}
+    if settings.dataset == "miniature":  # only there is it known where the objects are
+        looked = localisation(runs, [split], device)
+        measures = ("pointing", "energy")
+        found["localisation"] = _rounded(pd.concat([compare_means(looked, m, runs[0].request.cell) for m in measures]))
+        found["area"] = round(float(looked["area"].mean()), 2)
+    seen = [run for run in runs if run.request.cell in SHOWN]
+    predicted = [(run, event_distribution(run, split, known.posteriors, device)) for run in seen]
+    mixtures = [(run, compound_of(run, split, known.posteriors)) for run in runs]
+    for view, points, base in (("predicted", predicted, SHOWN[0]), ("same mixture", mixtures, f"{BOTH}Ls")):
+        apart = separations(points, split)
+        table = pd.concat([compare_means(apart, measure, base) for measure in ("silhouette", "purity")])
+        found[f"separation, {view}"] = _rounded(table)
+    Parallel(n_jobs=cores())(delayed(guesses)(run, split, device) for run in runs)
+    found["robustness"] = _rounded(robustness(runs, split, device=device))
+    return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
+
+
+STUDIES = {"tables": tables, "presets": presets, "weights": weights, "inside": inside}
 
 
 def run_study(name: str, settings: Settings, path: Path) -> Path:
     """Run a study and keep its record.
 
     Args:
-        name: ``"tables"``, ``"presets"`` or ``"weights"``.
+        name: in `STUDIES`.
         settings: data, profile, seeds and device.
         path: JSON file to write.
 

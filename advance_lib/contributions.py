@@ -1,0 +1,106 @@
+"""What was seen and what was heard: the scene head is linear, so its output is a sum of the two.
+
+Chapters: What the sound decides, When the photograph is bad.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from advance_lib.comparisons import codes
+from advance_lib.models import AudiovisualNet
+from advance_lib.runs import Run, opened
+from advance_lib.training import predictions
+
+
+class PartsOf(nn.Module):
+    """N_v+a with both parts of its scene outputs, as `training.predictions` wants them."""
+
+    def __init__(self, network: AudiovisualNet):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor | None, log_mel: Tensor | None) -> tuple[Tensor]:
+        """Return a tuple with the parts, (batch, 2, scenes): seen, then heard."""
+        outputs = self.network(image, log_mel)
+        visual, audio = self.network.scene_head.weight.split([outputs.visual.shape[1], outputs.audio.shape[1]], dim=1)
+        return (torch.stack([linear(outputs.visual, visual), linear(outputs.audio, audio)], dim=1).flatten(1),)
+
+
+def contributions(run: Run, split: str, device: str = "auto") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split f_s(x, N_v+a) of a finished run into what comes from the photograph and what comes from the sound.
+
+    f_s = W_v N_v(v) + W_a N_a(a) + b, with the head's weights W = (W_v, W_a) and bias b (section 4.1).
+
+    Args:
+        run: finished.
+        split: of its dataset.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Returns:
+        (pairs, scenes) seen, (pairs, scenes) heard, (scenes,) bias; their sum is f_s before softmax.
+    """
+    fabric, network, data, inputs = opened(run, device)
+    parts = predictions(fabric, PartsOf(network).eval(), inputs, data.rows()[split], nn.Identity())
+    seen, heard = parts.reshape(len(parts), 2, -1).transpose(1, 0, 2)
+    return seen, heard, network.scene_head.bias.detach().cpu().numpy()
+
+
+def carried(heard: np.ndarray, responses: np.ndarray, clips: int = 5) -> np.ndarray:
+    """Return what hearing an event adds to each scene: the mean of its heard part with the event less that without.
+
+    The heard part is centred over the scenes first, since the softmax sees differences only.
+
+    Args:
+        heard: (pairs, scenes), from `contributions`.
+        responses: y(a), (pairs, events); an event counts as heard above one half.
+        clips: an event that is heard, or not heard, in fewer clips is left out.
+
+    Returns:
+        (events, scenes) in logits; nan for the events left out.
+    """
+    centred = heard - heard.mean(axis=1, keepdims=True)
+    present = responses > 0.5
+    rows = [
+        centred[here].mean(0) - centred[~here].mean(0)
+        if clips <= here.sum() <= len(here) - clips
+        else np.full(heard.shape[1], np.nan)
+        for here in present.T
+    ]
+    return np.stack(rows)
+
+
+def decisions(runs: Sequence[Run], base: str, other: str, split: str) -> pd.DataFrame:
+    """Compare the decisions of two approaches pair by pair, each by the mean of its runs' probabilities.
+
+    Args:
+        runs: of both cells, with the same seeds.
+        base: such as ``"image/Ls"``.
+        other: such as ``"image+sound/SQ|Na"``.
+        split: of the dataset.
+
+    Returns:
+        One row per pair: ``id``, ``scene``, ``location``, ``base`` and ``other`` (the scenes that were named), ``gain``
+        (what the other gives the true scene more, in probability), and ``outcome``: ``"rescued"`` (base wrong, other
+        right), ``"misled"`` (base right, other wrong), ``"both right"`` or ``"both wrong"``.
+    """
+    first = next(run for run in runs if run.request.cell == base).predictions
+    table = first.loc[first["split"] == split, ["id", "scene", "location"]].reset_index(drop=True)
+    scenes = [name[2:-1] for name in first.filter(like="p(")]
+    mean = {
+        cell: np.mean([codes(run, split)[1] for run in runs if run.request.cell == cell], axis=0)
+        for cell in (base, other)
+    }
+    truth = pd.Categorical(table["scene"], scenes).codes
+    named = {cell: p.argmax(1) for cell, p in mean.items()}
+    outcomes = np.array([["both wrong", "rescued"], ["misled", "both right"]])
+    return table.assign(
+        base=np.array(scenes)[named[base]],
+        other=np.array(scenes)[named[other]],
+        gain=(mean[other] - mean[base])[np.arange(len(truth)), truth],
+        outcome=outcomes[(named[base] == truth).astype(int), (named[other] == truth).astype(int)],
+    )

@@ -1,0 +1,161 @@
+"""Photographs made worse, step by step, and what the sound saves (the motivation in the paper's section 1).
+
+Sensors, light, orientation and season change a photograph and leave the sound as it is. The paper says so and does not
+measure it. Nothing is trained here: finished runs meet the worse photographs at the test alone.
+
+Chapter: When the photograph is bad.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torchvision.transforms.v2 import InterpolationMode, functional
+
+from advance_lib.cache import code_digest, digest, entry
+from advance_lib.comparisons import codes
+from advance_lib.contributions import PartsOf, contributions
+from advance_lib.runs import Run, opened
+from advance_lib.statistics import bootstrap_over_locations, location_confusions, weighted_f
+from advance_lib.training import predictions
+
+# Five strengths of each; fixed before any recogniser was tested with them.
+STRENGTHS: dict[str, tuple[float, ...]] = {
+    "haze": (0.15, 0.3, 0.45, 0.6, 0.75),  # share of the light that is scattered in
+    "low light": (0.6, 0.4, 0.25, 0.15, 0.08),  # share of the light that is left, with a sensor's noise
+    "blur": (0.005, 0.01, 0.015, 0.02, 0.03),  # standard deviation of a Gaussian, in sides of the photograph
+    "colour shift": (0.1, 0.2, 0.3, 0.4, 0.5),  # red is raised and blue lowered by this share
+    "rotation": (18, 36, 54, 72, 90),  # degrees
+}
+HAZE = torch.tensor([0.86, 0.89, 0.92])  # the colour of light scattered by air
+NOISE = 0.02  # a sensor's, in shares of full scale
+
+
+def degraded(images: np.ndarray, kind: str, level: int, seed: int = 0) -> np.ndarray:
+    """Return photographs made worse.
+
+    Args:
+        images: (n, side, side, 3) uint8.
+        kind: in `STRENGTHS`.
+        level: 0, which changes nothing, to 5.
+        seed: of the noise.
+
+    Returns:
+        (n, side, side, 3) uint8.
+
+    Raises:
+        KeyError: unknown kind.
+    """
+    strengths = STRENGTHS[kind]
+    if level == 0:
+        return images
+    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2) / 255
+    worse = _WORSE[kind](x, strengths[level - 1], torch.Generator().manual_seed(seed))
+    return (255 * worse).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def _hazy(x: Tensor, scattered: float, _: torch.Generator) -> Tensor:
+    return (1 - scattered) * x + scattered * HAZE[:, None, None]
+
+
+def _dark(x: Tensor, left: float, generator: torch.Generator) -> Tensor:
+    return left * x + NOISE * torch.randn(x.shape, generator=generator)
+
+
+def _blurred(x: Tensor, width: float, _: torch.Generator) -> Tensor:
+    sigma = width * x.shape[-1]
+    return functional.gaussian_blur(x, 2 * int(3 * sigma + 0.5) + 1, sigma)
+
+
+def _shifted(x: Tensor, share: float, _: torch.Generator) -> Tensor:
+    return x * torch.tensor([1 + share, 1, 1 - share])[:, None, None]
+
+
+def _rotated(x: Tensor, degrees: float, _: torch.Generator) -> Tensor:
+    side = x.shape[-1]
+    around = functional.pad(x, side // 4, padding_mode="reflect")  # so that no corner stays empty
+    return functional.center_crop(functional.rotate(around, degrees, InterpolationMode.BILINEAR), [side, side])
+
+
+_WORSE = {"haze": _hazy, "low light": _dark, "blur": _blurred, "colour shift": _shifted, "rotation": _rotated}
+CONDITIONS = [(kind, level) for kind, strengths in STRENGTHS.items() for level in range(1, len(strengths) + 1)]
+
+
+def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
+    """Return the scenes that a finished run names under every condition, computed where they are missing.
+
+    The sound is the same under all conditions, so its part of the scene head's output is computed once.
+
+    Args:
+        run: with an image input.
+        split: of its dataset.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Returns:
+        (1 + conditions, pairs) codes of scenes; the first row is for the photographs as they are.
+    """
+
+    def make(folder) -> None:
+        seen, heard, bias = contributions(run, split, device)
+        fabric, network, data, inputs = opened(run, device)
+        rows = data.rows()[split]
+        images, parts = inputs.images[rows], PartsOf(network).eval()
+        inputs = replace(inputs, log_mels=None, targets=inputs.targets[rows])
+        named = [(seen + heard + bias).argmax(1)]
+        for condition in CONDITIONS:
+            worse = replace(inputs, images=degraded(images, *condition))
+            found = predictions(fabric, parts, worse, np.arange(len(rows)), nn.Identity())
+            named.append((found.reshape(len(rows), 2, -1)[:, 0] + heard + bias).argmax(1))
+        np.save(folder / "guesses.npy", np.stack(named).astype(np.int16))
+
+    key = digest(run.folder.name, split, STRENGTHS, code_digest("advance_lib.robustness"))
+    return np.load(entry("features", f"guesses-{key}", make) / "guesses.npy")
+
+
+def confusions_under(runs: Sequence[Run], split: str, device: str = "auto") -> np.ndarray:
+    """Return (seeds, 1 + conditions, locations, K, K) confusions of one cell's runs, in the order of their seeds."""
+    found = []
+    for run in sorted(runs, key=lambda run: run.request.seed):
+        truth, probabilities, locations = codes(run, split)
+        scenes = probabilities.shape[1]
+        found.append([location_confusions(truth, g, locations, scenes) for g in guesses(run, split, device)])
+    return np.array(found)
+
+
+def robustness(
+    runs: Sequence[Run], split: str, base: str = "image/Ls", device: str = "auto", resamples: int = 1000
+) -> pd.DataFrame:
+    """Measure approaches under every condition, against one that only sees.
+
+    Args:
+        runs: of several cells with the same seeds, the base among them.
+        split: of their dataset.
+        base: the cell to compare with.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        resamples: of the locations.
+
+    Returns:
+        One row per cell and condition, and one per cell with the mean over all 25 conditions (``kind`` is ``"all"``):
+        ``cell``, ``kind``, ``level`` (0 for photographs as they are), ``fscore`` in percent with its interval
+        ``f_low``, ``f_high`` over locations, ``deviation`` over the seeds, and the ``difference`` from the base with
+        ``low``, ``high`` and ``p``, percentage points.
+    """
+    cells = list(dict.fromkeys(run.request.cell for run in runs))
+    counts = {cell: confusions_under([r for r in runs if r.request.cell == cell], split, device) for cell in cells}
+    steps = [("none", 0, [0]), *((*c, [i + 1]) for i, c in enumerate(CONDITIONS))]
+    steps.append(("all", -1, list(range(1, len(CONDITIONS) + 1))))
+    rows = []
+    for cell in cells:
+        for kind, level, which in steps:
+            # Seeds and conditions on one axis: the bootstrap's statistic is the mean of the F-scores along it.
+            here, there = (counts[name][:, which].reshape(-1, *counts[name].shape[2:]) for name in (cell, base))
+            own = bootstrap_over_locations(np.zeros_like(here), here, resamples)
+            versus = asdict(bootstrap_over_locations(there, here, resamples))
+            by_seed = weighted_f(counts[cell][:, which].sum(axis=2)).mean(axis=1)
+            deviation = np.std(by_seed, ddof=1) if len(by_seed) > 1 else np.nan
+            about = {"fscore": own.difference, "f_low": own.low, "f_high": own.high, "deviation": deviation}
+            rows.append({"cell": cell, "kind": kind, "level": level} | about | versus)
+    return pd.DataFrame(rows)
