@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib import colormaps
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -61,6 +62,20 @@ def activation_maps(run: Run, rows: np.ndarray, device: str = "auto") -> np.ndar
         with torch.inference_mode():
             found.append(activation_map(network, batch.image, batch.target).cpu().numpy())
     return np.concatenate(found)
+
+
+def overlay(photograph: np.ndarray, activation: np.ndarray) -> Image.Image:
+    """Lay a class activation map over its photograph: the more positive the evidence, the brighter.
+
+    Args:
+        photograph: (height, width, 3) uint8.
+        activation: (height, width); each map has its own scale, from zero to its maximum.
+    """
+    strength = activation.clip(min=0) / max(float(activation.max()), 1e-12)
+    heat = colormaps["inferno"](strength)[..., :3] * 255
+    share = (0.25 + 0.5 * strength)[..., None]
+    grey = photograph.mean(axis=2, keepdims=True)
+    return Image.fromarray(((1 - share) * grey + share * heat).astype(np.uint8))
 
 
 def mask_of(image: Path | str, side: int) -> np.ndarray:

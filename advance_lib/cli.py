@@ -103,7 +103,10 @@ def study(arguments: argparse.Namespace) -> None:
 
 
 def predict(arguments: argparse.Namespace) -> None:
-    from advance_lib.runs import finished, recognise
+    from advance_lib.one_pair import events_heard, recognise, write_activation
+    from advance_lib.presets import Preset
+    from advance_lib.profiles import get_profile
+    from advance_lib.runs import finished, load_checkpoint, pretrained_audio
 
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
@@ -113,8 +116,25 @@ def predict(arguments: argparse.Namespace) -> None:
         settings = _settings(arguments)
         request = settings.request("image+sound/Ls", settings.seed_list[0])
         checkpoint = finished([request], arguments.device)[0].folder / "model.safetensors"
-    for scene, probability in recognise(checkpoint, arguments.image, arguments.sound).items():
-        print(f"{scene:20s} {probability:6.1%} {'█' * round(40 * probability)}")
+    pair = (checkpoint, arguments.image, arguments.sound)
+    scenes = recognise(*pair)
+    _bars("scene", scenes)
+    config = load_checkpoint(checkpoint)[2]
+    if arguments.events:
+        request = config["request"]
+        front_end = Preset(**request["preset"]).front_end
+        network = pretrained_audio(get_profile(request["profile"]), arguments.device, front_end)
+        _bars("\nheard by N_a(0)", events_heard(*pair, network).head(arguments.events))
+    if arguments.map or "image" in config["recipe"]["senses"]:
+        path = arguments.map or Path(f"{arguments.image.stem}-activation.jpg")
+        write_activation(*pair, scenes.index[0], path)
+        print(f"\nwhere the evidence for {scenes.index[0]} lies: {path}")
+
+
+def _bars(title: str, probabilities) -> None:
+    print(title)
+    for name, probability in probabilities.items():
+        print(f"  {name.split(',')[0]:28s} {probability:6.1%} {'█' * round(40 * probability)}")
 
 
 def chapter(arguments: argparse.Namespace) -> None:
@@ -217,6 +237,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("sound", type=Path, help="recording of two seconds or more")
     command.add_argument(
         "--checkpoint", type=Path, help="model.safetensors of a run (default: the dataset's first run)"
+    )
+    command.add_argument("--events", type=int, default=5, help="how many sound events to show (default: 5)")
+    command.add_argument(
+        "--map", type=Path, help="picture of the evidence to write (default: IMAGE-activation.jpg here)"
     )
 
     command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)

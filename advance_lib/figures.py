@@ -6,6 +6,7 @@ Photographs become JPEG, lines become vector graphics, sounds become small files
 import hashlib
 import html
 import io
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import pandas as pd
 import seaborn as sns
 import soundfile
 import torch
-from IPython.display import HTML, Image
+from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -43,6 +44,29 @@ LOSS_COLOURS = {
     "E": "#c1121f",
     "E1": "#e5737c",
 }
+# One colour and one marker a scene throughout the book: water blue, plants green, what people built warm or grey.
+SCENE_STYLES = {
+    "airport": ("#6a3d9a", "D"),
+    "beach": ("#d9a400", "o"),
+    "bridge": ("#e7298a", "^"),
+    "farmland": ("#a6761d", "s"),
+    "forest": ("#1b7837", "o"),
+    "grassland": ("#7fbf3f", "v"),
+    "harbour": ("#1f4e9e", "P"),
+    "lake": ("#3fa9dc", "s"),
+    "orchard": ("#66521e", "^"),
+    "residential": ("#d7301f", "o"),
+    "sparse shrub land": ("#b59d6a", "X"),
+    "sports land": ("#f46d1b", "D"),
+    "train station": ("#4d4d4d", "v"),
+}
+
+
+def scene_styles(scenes: Sequence[str]) -> dict[str, tuple]:
+    """Return a colour and a marker for each scene; scenes that ADVANCE does not have get others."""
+    new = [scene for scene in scenes if scene not in SCENE_STYLES]
+    others = dict(zip(new, zip(sns.husl_palette(len(new)), itertools.cycle("os^DvPX"), strict=False), strict=True))
+    return {scene: SCENE_STYLES.get(scene) or others[scene] for scene in scenes}
 
 
 def set_style() -> None:
@@ -75,17 +99,71 @@ def site_file(name: str, content: bytes) -> str:
 
 def _mp3(samples: np.ndarray, rate: int) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="MP3", subtype="MPEG_LAYER_III")
+    small = {"bitrate_mode": "VARIABLE", "compression_level": 0.8}  # about 45 kB for ten seconds
+    soundfile.write(buffer, samples, rate, format="MP3", subtype="MPEG_LAYER_III", **small)
     return buffer.getvalue()
 
 
-def player(sound: Path | str) -> str:
-    """Return HTML of a player for a clip, which is kept as a small MP3 file beside the pages."""
+def sound_file(sound: Path | str) -> str:
+    """Keep a clip as a small MP3 file beside the pages, and return its address."""
     samples, rate = read_clip(sound)
     peak = float(np.abs(samples).max())
     louder = samples * (0.9 / peak) if peak > 0 else samples  # quiet recordings stay audible on a laptop
-    address = site_file(f"{Path(sound).stem}.mp3", _mp3(louder, rate))
-    return f'<audio controls preload="metadata" src="{address}"></audio>'
+    return site_file(f"{Path(sound).stem}.mp3", _mp3(louder, rate))
+
+
+def image_file(image: np.ndarray | Picture.Image | Path | str, name: str, side: int | None = None) -> str:
+    """Keep a picture as JPEG beside the pages, cut to a square of ``side`` pixels, and return its address."""
+    if isinstance(image, Path | str):
+        with Picture.open(image) as file:
+            image = file.convert("RGB")
+    return site_file(f"{name}.jpg", _jpeg(image, side))
+
+
+def player(sound: Path | str) -> str:
+    """Return HTML of a player for a clip."""
+    return f'<audio controls preload="metadata" src="{sound_file(sound)}"></audio>'
+
+
+def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str = "", runs: Sequence = ()) -> HTML:
+    """Show a figure with its caption, its alternative text, an anchor, and the runs that it was made from.
+
+    Args:
+        what: lines, which become vector graphics, a photograph, which becomes JPEG, or a page's own HTML.
+        name: the anchor, such as ``fig-3``; the figure's permanent address is the chapter's with ``#fig-3``.
+        caption: says what to see; formulas stand between dollar signs.
+        alt: says the same to those who do not see it; HTML carries its own.
+        runs: finished runs that the figure rests on.
+    """
+    if isinstance(what, HTML):
+        content = what.data
+    else:
+        if isinstance(what, Figure):
+            buffer = io.BytesIO()
+            what.savefig(buffer, format="svg", metadata={"Date": None})
+            plt.close(what)
+            address = site_file(f"{name}.svg", buffer.getvalue())
+        else:
+            address = image_file(what, name)
+        content = f'<img src="{address}" alt="{html.escape(alt)}">'
+    return HTML(
+        f'<figure class="shown" id="{name}">{content}<figcaption class="tex2jax_process">{_typeset(caption)} '
+        f"{behind(name, runs)}</figcaption></figure>"
+    )
+
+
+def _typeset(text: str) -> str:
+    return re.sub(r"\$(.+?)\$", r"\\(\1\\)", html.escape(text, quote=False))
+
+
+def behind(name: str, runs: Sequence) -> str:
+    """Return HTML of a link to the list of runs behind a table or figure; nothing where there are none."""
+    if not runs:
+        return ""
+    listed = [(r.request.cell, r.request.seed, r.request.split.by, r.request.split.seed, r.folder.name) for r in runs]
+    table = pd.DataFrame(listed, columns=["cell", "seed", "split by", "split", "run"])
+    address = site_file(f"{name}-runs.csv", table.to_csv(index=False).encode())
+    return f'<a class="runs" data-result="{name}" data-runs="{len(runs)}" href="{address}">{len(runs)} runs</a>'
 
 
 def _jpeg(image: np.ndarray | Picture.Image, side: int | None = None) -> bytes:
@@ -106,7 +184,7 @@ def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
     """
     cards = []
     for pair in pairs.itertuples():
-        address = site_file(f"{pair.id}.jpg", _jpeg(Picture.open(pair.image), 2 * side))
+        address = image_file(pair.image, pair.id, 2 * side)
         scene, name = html.escape(pair.scene), html.escape(pair.id)
         cards.append(
             f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {scene}, pair {name}">'
@@ -124,11 +202,6 @@ def contact_sheet(paths: Sequence[Path | str], columns: int = 6, side: int = 128
             tile = ImageOps.fit(picture.convert("RGB"), (side, side))
         sheet.paste(tile, ((index % columns) * (side + 4), (index // columns) * (side + 4)))
     return sheet
-
-
-def photographs(paths: Sequence[Path | str], alt: str, columns: int = 6, side: int = 128) -> Image:
-    """Show photographs side by side as one JPEG with alternative text."""
-    return Image(_jpeg(contact_sheet(paths, columns, side)), format="jpeg", alt=alt)
 
 
 def class_histogram(catalogue: pd.DataFrame, title: str) -> Figure:
@@ -195,8 +268,8 @@ def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
     return figure
 
 
-def masks(pairs: pd.DataFrame) -> Image:
-    """Show photographs of the miniature above the same with everything but the scene-defining object dimmed."""
+def masks(pairs: pd.DataFrame) -> Picture.Image:
+    """Return photographs of the miniature above the same with everything but the scene-defining object dimmed."""
     side, tiles = 144, []
     for pair in pairs.itertuples():
         path = Path(pair.image)
@@ -204,10 +277,7 @@ def masks(pairs: pd.DataFrame) -> Image:
         picture = np.asarray(ImageOps.fit(Picture.open(path).convert("RGB"), (side, side)))
         mask = np.asarray(ImageOps.fit(Picture.open(mask_file).convert("L"), (side, side)))[..., None] > 127
         tiles.append(np.concatenate([picture, np.where(mask, picture, picture // 4)]))
-    alt = (
-        "Photographs of " + ", ".join(pairs["scene"]) + "; below each the same with all but its defining object dimmed"
-    )
-    return Image(_jpeg(np.concatenate(tiles, axis=1)), format="jpeg", alt=alt)
+    return Picture.fromarray(np.concatenate(tiles, axis=1))
 
 
 def posterior_map(posteriors: pd.DataFrame) -> Figure:
@@ -238,14 +308,13 @@ def event_players(events: Sequence[str], seed: int = 3) -> str:
     return f'<div class="pairs">{"".join(cards)}</div>'
 
 
-def jittered(inputs: Inputs, row: int, variants: int = 5) -> Image:
-    """Show one training photograph as it is, and as the network would see it in some epochs."""
+def jittered(inputs: Inputs, row: int, variants: int = 5) -> Picture.Image:
+    """Return one training photograph as it is, and as the network would see it in some epochs."""
     original = torch.from_numpy(np.array(inputs.images[row])).permute(2, 0, 1)
     torch.manual_seed(1)
     seen = [original, *(JITTER(original) for _ in range(variants))]
     strip = torch.cat(seen, dim=2).permute(1, 2, 0).numpy()
-    alt = f"A photograph, followed by {variants} flipped and jittered versions of it"
-    return Image(_jpeg(Picture.fromarray(strip).resize((len(seen) * 128, 128))), format="jpeg", alt=alt)
+    return Picture.fromarray(strip).resize((len(seen) * 128, 128))
 
 
 def learning_curves(runs: Sequence) -> Figure:
@@ -294,14 +363,30 @@ def loss_colour(cell: str) -> str:
     return LOSS_COLOURS.get(approach.removeprefix("only "), PAPER_COLOUR)
 
 
-def show_table(table: pd.DataFrame, name: str, prose: bool = False) -> HTML:
+def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequence = ()) -> HTML:
     """Show a table whole, with a link to it as CSV.
 
     Args:
         table: to show.
-        name: of the CSV file.
+        name: of the CSV file, and the anchor.
         prose: the entries are sentences, whose lines may be broken.
+        runs: finished runs that the table rests on.
     """
     with pd.option_context("display.max_colwidth", None):
         page = table.to_html(border=0)
-    return HTML(f'<div class="wide-table{" prose" * prose}">{page}</div><p>{download(table, name)}</p>')
+    return table_page(page, table, name, runs, prose)
+
+
+def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (), prose: bool = False) -> HTML:
+    """Return a table's page: it scrolls inside itself, and its numbers and its runs can be downloaded.
+
+    Args:
+        page: HTML of the table.
+        numbers: for the CSV file.
+        name: of the file, and the anchor.
+        runs: finished runs that the table rests on.
+        prose: the entries are sentences.
+    """
+    # Whoever has no mouse must be able to scroll, so the region takes the focus.
+    region = f'class="wide-table{" prose" * prose}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
+    return HTML(f"<div {region}>{page}</div><p>{download(numbers, name)} {behind(name, runs)}</p>")

@@ -3,7 +3,7 @@
 Chapters: Table 1, Table 2, Table 3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from advance_lib.comparisons import CHANCE, Claim, verdict
 from advance_lib.experiments import heading
-from advance_lib.figures import PAPER_COLOUR, download, loss_colour
+from advance_lib.figures import PAPER_COLOUR, loss_colour, table_page
 from advance_lib.published import paper_scores
 from advance_lib.results import senses_of
 
@@ -78,16 +78,16 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str) -> HTML:
+def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> HTML:
     """Show comparisons in their readable form, with a link to all their numbers.
 
     Args:
         tables: split to table from `comparisons.compare`.
-        name: of the CSV file.
+        name: of the CSV file, and the anchor.
+        runs: finished runs that the comparisons rest on.
     """
     shown = pd.concat({split: readable(table) for split, table in tables.items()})
-    link = download(pd.concat(tables, names=["split"]).droplevel(1), name)
-    return HTML(f'<div class="wide-table">{shown.to_html(border=0)}</div><p>{link}</p>')
+    return table_page(shown.to_html(border=0), pd.concat(tables, names=["split"]).droplevel(1), name, runs)
 
 
 def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:

@@ -38,10 +38,9 @@ from advance_lib.cache import (
 )
 from advance_lib.datasets import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
 from advance_lib.experiments import ALPHA, BETA, recipe_of
-from advance_lib.features import PAPER_FRONT_END, FrontEnd, log_mel, resized
+from advance_lib.features import PAPER_FRONT_END, FrontEnd
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.knowledge import Knowledge, knowledge_of
-from advance_lib.media import read_clip, read_image
 from advance_lib.metrics import weighted_scores
 from advance_lib.miniature.world import render_aerial_set, render_event_set
 from advance_lib.models import BACKBONES, AudiovisualNet
@@ -56,7 +55,6 @@ from advance_lib.training import (
     accelerator,
     best_epoch,
     effective_precision,
-    predictions,
     start,
     weights_file,
 )
@@ -404,24 +402,3 @@ def recipe_in(config: dict) -> Recipe:
     """Return the recipe that a run's configuration describes."""
     recipe = config["recipe"]
     return Recipe(**recipe | {"schedule": Schedule(**recipe["schedule"]), "preset": Preset(**recipe["preset"])})
-
-
-def recognise(checkpoint: Path, image: Path | str, sound: Path | str) -> pd.Series:
-    """Return p(scene) for one photograph and one recording, highest first.
-
-    Args:
-        checkpoint: ``model.safetensors`` of a run.
-        image: photograph.
-        sound: recording of at least two seconds; the first ten are used.
-    """
-    model, normaliser, config = load_checkpoint(checkpoint)
-    recipe = recipe_in(config)
-    inputs = Inputs(
-        resized(read_image(image), config["image_side"])[None],
-        log_mel(*read_clip(sound), recipe.preset.front_end)[None],
-        np.zeros(1, np.int64),
-        normaliser,
-    )
-    inputs = seen_by(recipe.senses, inputs)
-    found = predictions(start("cpu", "32-true"), model, inputs, np.arange(1), torch.nn.Softmax(dim=1))
-    return pd.Series(found[0], index=config["scenes"], name="p(scene)").sort_values(ascending=False)

@@ -7,7 +7,7 @@ import ast
 import inspect
 import itertools
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 
 from advance_lib.cache import UserError
 from advance_lib.experiments import ALPHA, BETA, heading
-from advance_lib.figures import BOTH_COLOUR, PAPER_COLOUR, download, loss_colour
+from advance_lib.figures import BOTH_COLOUR, PAPER_COLOUR, loss_colour, table_page
 from advance_lib.presets import Preset, choices
 from advance_lib.studies import origin, reference
 
@@ -57,12 +57,13 @@ def field_notes() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "code", "what it is, and where"])
 
 
-def verdict_table(sources: Mapping[str, pd.DataFrame], name: str) -> HTML:
+def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> HTML:
     """Show one row a claim and one column a source: verdict, difference and interval in points.
 
     Args:
         sources: heading to claims as from `comparisons.judged`, the same claims in each.
-        name: of the table to download.
+        name: of the table to download, and the anchor.
+        runs: finished runs that this build's column rests on.
     """
     table = next(iter(sources.values()))[["where", "claim"]]
     for source, found in sources.items():
@@ -75,7 +76,7 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str) -> HTML:
     coloured = table.map(lambda text: f'<div style="background: {by_symbol[text[0]]}; color: black; padding: 0 0.4em">'
                                       f'{text.replace(", ", "<br>", 1)}</div>')  # fmt: skip
     page = coloured.to_html(border=0, escape=False, index_names=False)
-    return HTML(f'<div class="wide-table">{page}</div><p>{download(table, name)}</p>')
+    return table_page(page, table, name, runs)
 
 
 def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:

@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +58,24 @@ def tiny(tmp_path):
             if location % 3 == 0:
                 write_pair(folder, scene, f"{name}_1", colour, hertz * 1.01)
     return folder
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A profile that trains in a second, without much pre-training."""
+    from advance_lib import profiles
+
+    profile = replace(
+        profiles.PROFILES["smoke"], name="quick", image_side=32, epochs=1, event_clips=40, aerial_pictures=40,
+        pretrain_epochs=1,
+    )  # fmt: skip
+    monkeypatch.setitem(profiles.PROFILES, "quick", profile)
+    return "quick"
+
+
+@pytest.fixture
+def request_of(tiny, quick):
+    """The request for one run on three scenes."""
+    from advance_lib.runs import Request
+
+    return Request("image+sound/Ls", 0, str(tiny), quick)

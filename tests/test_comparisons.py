@@ -15,6 +15,7 @@ from advance_lib.comparisons import (
     class_gains,
     codes,
     compare,
+    compare_means,
     confusions,
     judged,
     verdict,
@@ -164,3 +165,18 @@ def test_calibration_of_each_cell(runs):
     accuracy = [np.mean(codes(run, "test")[0] == codes(run, "test")[1].argmax(1)) for run in runs]
     gaps = [100 * abs(0.8 - value) for value in accuracy]  # every prediction has the confidence 0.8: one bin
     assert errors.tolist() == pytest.approx([np.mean(gaps[:4]), np.mean(gaps[4:])])
+
+
+def test_means_of_samples_are_compared_sample_by_sample():
+    rows = [
+        {"cell": cell, "seed": seed, "location": str(sample // 2), "sample": sample, "hit": shift + sample + seed}
+        for cell, shift in (("image/Ls", 0.0), ("image+sound/Ls", 5.0))
+        for seed in (0, 2)
+        for sample in range(8)
+    ]
+    table = compare_means(pd.DataFrame(rows), "hit", "image/Ls", resamples=200).set_index("cell")
+    assert table["mean"].to_dict() == {"image/Ls": 4.5, "image+sound/Ls": 9.5}
+    other = table.loc["image+sound/Ls"]
+    assert (other["difference"], other["low"], other["high"]) == (5, 5, 5)  # the same for every sample
+    assert other["mean_low"] < 9.5 < other["mean_high"] and other["deviation"] == pytest.approx(2**0.5)
+    assert table.loc["image/Ls", "p"] == 1

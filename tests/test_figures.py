@@ -5,10 +5,13 @@ import matplotlib
 import pandas as pd
 import pytest
 import soundfile
+from IPython.display import HTML
+from PIL import Image
 
 from advance_lib import figures
 from advance_lib.catalogue import read_catalogue
 from advance_lib.published import SCENES
+from advance_lib.runs import Request, Run
 
 matplotlib.use("Agg")
 
@@ -43,10 +46,34 @@ def test_equal_content_is_kept_once(build):
     assert len(list((build / "site").iterdir())) == 1
 
 
-def test_pictures_carry_alternative_text(pairs):
-    image = figures.photographs(pairs["image"].head(4), alt="Four deserts", columns=2, side=20)
-    assert image.alt == "Four deserts" and image.format == "jpeg"
+def test_a_contact_sheet_has_its_pictures_side_by_side(pairs):
     assert figures.contact_sheet(list(pairs["image"].head(5)), columns=2, side=20).size == (44, 68)
+
+
+def test_a_figure_is_shown_with_anchor_caption_and_alternative_text(build):
+    figure, axis = matplotlib.pyplot.subplots()
+    axis.plot([1, 2])
+    page = figures.show(figure, "fig-9", "The loss $L_s$ & <more>", 'A "line"').data
+    address = re.search(r'<img src="([^"]+)" alt="A &quot;line&quot;">', page).group(1)
+    assert linked(build, address).read_bytes().lstrip().startswith(b"<?xml") and address.endswith(".svg")
+    assert '<figure class="shown" id="fig-9">' in page and r"\(L_s\) &amp; &lt;more&gt;" in page
+    assert not matplotlib.pyplot.fignum_exists(figure.number)  # or the notebook would draw it a second time
+    photograph = figures.show(Image.new("RGB", (8, 8)), "p", "c", "a").data
+    assert ".jpg" in photograph
+
+
+def test_a_figure_leads_to_its_runs(build):
+    runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
+    page = figures.show(HTML("<p>…</p>"), "fig-9", "", runs=runs).data
+    address = re.search(r'href="([^"]+)"', page).group(1)
+    assert 'data-runs="2"' in page
+    assert list(pd.read_csv(linked(build, address))["run"]) == ["run0", "run1"]
+
+
+def test_scenes_have_styles_of_their_own():
+    styles = figures.scene_styles([*SCENES, "desert", "ice"])
+    assert len(set(styles.values())) == len(SCENES) + 2
+    assert figures.scene_styles(["lake"])["lake"] == figures.SCENE_STYLES["lake"]
 
 
 def test_the_histogram_shows_every_scene_with_its_count():

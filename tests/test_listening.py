@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib import listening, objectives
+from advance_lib import listening, objectives, runs
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.knowledge import Knowledge, sigmoid
 from advance_lib.listening import EventsOf, distances, divergence, divergence_from_scenes, event_responses, logit
@@ -35,8 +35,9 @@ def of_run(monkeypatch):
         torch.manual_seed(0)
         backbones = BACKBONES["narrow visual"](1), BACKBONES["narrow audio"](7)
         network = AudiovisualNet(*backbones, 2, 32, request.recipe.events_on).eval()
-        monkeypatch.setattr(listening, "load_checkpoint", lambda path: (network, inputs.normaliser, {}))
-        monkeypatch.setattr(listening, "inputs_of", lambda *_: (TwoScenes(), inputs))
+        monkeypatch.setattr(runs, "load_checkpoint", lambda path: (network, inputs.normaliser, {}))
+        for module in (runs, listening):
+            monkeypatch.setattr(module, "inputs_of", lambda *_: (TwoScenes(), inputs))
         return Run(request, folder), network, inputs
 
     return make

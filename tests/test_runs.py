@@ -7,24 +7,8 @@ from advance_lib import profiles, runs
 from advance_lib.cache import UserError
 from advance_lib.datasets import Split
 from advance_lib.presets import PAPER
-from advance_lib.runs import Request, finished, load_checkpoint, recipe_in, recognise
+from advance_lib.runs import Request, finished, load_checkpoint, recipe_in
 from advance_lib.settings import parse_seeds
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """A profile that trains in a second, without pre-training."""
-    profile = replace(
-        profiles.PROFILES["smoke"], name="quick", image_side=32, epochs=1, event_clips=40, aerial_pictures=40,
-        pretrain_epochs=1,
-    )  # fmt: skip
-    monkeypatch.setitem(profiles.PROFILES, "quick", profile)
-    return "quick"
-
-
-@pytest.fixture
-def request_of(tiny, quick):
-    return Request("image+sound/Ls", 0, str(tiny), quick)
 
 
 def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):
@@ -109,16 +93,6 @@ def test_a_changed_file_changes_the_key(request_of, tiny):
     write_pair(tiny, "ice", "01000", colour=(0, 0, 0))
     open_dataset.cache_clear()
     assert runs._key(request_of, None, "cpu") != before
-
-
-def test_a_checkpoint_alone_recognises(request_of, tiny):
-    run = finished([request_of], "cpu")[0]
-    row = run.predictions.iloc[0]
-    image, sound = (tiny / s / row["scene"] / f"{row['id']}.{e}" for s, e in (("vision", "jpg"), ("sound", "wav")))
-    found = recognise(run.folder / "model.safetensors", image, sound)
-    assert found.sum() == pytest.approx(1, abs=1e-5) and found.is_monotonic_decreasing
-    for scene, probability in found.items():
-        assert probability == pytest.approx(row[f"p({scene})"], abs=2e-3)  # the run saw half-precision log-mel
 
 
 def test_what_is_no_checkpoint_is_named(tmp_path):

@@ -7,6 +7,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
 from advance_lib.statistics import (
+    bootstrap_mean,
     bootstrap_over_locations,
     draw_locations,
     holm,
@@ -162,3 +163,19 @@ def test_holm_caps_at_one_and_does_not_count_nan():
     assert holm([0.9, np.nan, 0.02, 0.6]) == pytest.approx([1, np.nan, 0.06, 1], nan_ok=True)
     assert holm([np.nan]) == pytest.approx([np.nan], nan_ok=True)
     assert holm([]).shape == (0,)
+
+
+def test_a_mean_over_locations_by_hand():
+    """Two locations, with means 1 and 4 and two and one samples: drawn again, the mean is 1, 2 or 4."""
+    found = bootstrap_mean(np.array([0.0, 2.0, 4.0]), np.array(["a", "a", "b"]), resamples=4000)
+    assert found.difference == pytest.approx(2) and (found.low, found.high) == (1, 4)
+
+
+def test_an_interval_of_a_mean_covers_the_truth_as_often_as_it_says():
+    generator, hits = np.random.default_rng(0), 0
+    for _ in range(200):
+        places = np.repeat(np.arange(40), 3)
+        values = np.repeat(generator.normal(size=40), 3) + 0.3 * generator.normal(size=120)  # samples share their place
+        found = bootstrap_mean(values, places, resamples=300)
+        hits += found.low <= 0 <= found.high
+    assert 0.88 <= hits / 200 <= 0.99

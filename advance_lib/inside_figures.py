@@ -1,0 +1,297 @@
+"""The pictures of the chapters that look inside trained networks, in the style of `figures`.
+
+Chapters: Where the networks look, What the sound decides, Scenes in the space of events, When the photograph is bad.
+"""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from PIL import Image as Picture
+
+from advance_lib.activation import overlay
+from advance_lib.experiments import heading
+from advance_lib.figures import PAPER_COLOUR, image_file, loss_colour, player, scene_styles, sound_file
+from advance_lib.knowledge_figures import short
+from advance_lib.robustness import STRENGTHS, degraded
+
+
+def approach(cell: str) -> str:
+    """Return a short name for a cell that sees: its senses for L_s alone, else its transfer."""
+    senses, name = cell.split("/")
+    return senses.replace("+", " + ") if name == "Ls" else heading(cell).removeprefix("+ ")
+
+
+def activation_grid(
+    pairs: pd.DataFrame, photographs: np.ndarray, maps: Mapping[str, np.ndarray], sure: Mapping[str, np.ndarray]
+) -> HTML:
+    """Show photographs beside the activation maps of several approaches, with the sound to play (Figs. 1 and 6).
+
+    Args:
+        pairs: columns ``scene``, ``id``, ``image``, ``sound``.
+        photographs: (pairs, side, side, 3) uint8, as the networks see them.
+        maps: cell to (pairs, side, side).
+        sure: cell to p(true scene), (pairs,).
+    """
+    head = "".join(f'<th scope="col">{approach(cell)}</th>' for cell in maps)
+    rows = []
+    for index, pair in enumerate(pairs.itertuples()):
+        scene = html.escape(pair.scene)
+        address = image_file(pair.image, pair.id, 192)
+        seen = f'<img src="{address}" alt="Aerial photograph of the scene {scene}">{player(pair.sound)}'
+        cells = [f'<th scope="row">{scene}{seen}</th>']
+        for cell, found in maps.items():
+            image = overlay(photographs[index], found[index]).resize((192, 192), Picture.Resampling.BILINEAR)
+            address = image_file(image, f"map-{cell}-{pair.id}")
+            p = f"{sure[cell][index]:.0%}"
+            alt = f"Where {approach(cell)} finds evidence for {scene}; probability {p}"
+            cells.append(f'<td><img src="{address}" alt="{html.escape(alt)}">{p}</td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    table = f'<table class="maps"><thead><tr><th scope="col">photograph, sound</th>{head}</tr></thead>'
+    region = '<div class="wide-table" tabindex="0" role="region" aria-label="class activation maps">'
+    return HTML(f"{region}{table}<tbody>{''.join(rows)}</tbody></table></div>")
+
+
+def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Draw the mean of each cell with its interval, one panel a measure.
+
+    Args:
+        table: from `comparisons.compare_means`, of one or more measures.
+        labels: measure to the label of its axis.
+        marks: measure to lines to compare with, their label to their value.
+    """
+    cells = list(dict.fromkeys(table["cell"]))
+    size = (9, 0.42 * len(cells) + 1.3)
+    figure, axes = plt.subplots(1, len(labels), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axis, (measure, label) in zip(axes.flat, labels.items(), strict=True):
+        for row, cell in enumerate(cells):
+            found = table[(table["cell"] == cell) & (table["measure"] == measure)].iloc[0]
+            colour = loss_colour(cell)
+            axis.plot([found["mean_low"], found["mean_high"]], [row, row], color=colour, linewidth=2)
+            axis.plot(found["mean"], row, "o", color=colour, markersize=7)
+            axis.text(found["mean"], row - 0.2, _number(found["mean"]), color=colour, ha="center", fontsize=8)
+        for line, (name, value) in zip(("--", ":", "-."), marks.get(measure, {}).items(), strict=False):
+            axis.axvline(value, color=PAPER_COLOUR, linestyle=line, label=name)
+        if marks.get(measure):
+            axis.legend(frameon=False, fontsize=8, loc="best")
+        axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.6))
+        axis.margins(x=0.12)
+        axis.grid(False, axis="y")
+    axes[0, 0].set_yticks(range(len(cells)), [approach(cell) for cell in cells])
+    return figure
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}"
+
+
+def embedding_panels(points: Mapping[str, np.ndarray], scenes: Sequence[str]) -> Figure:
+    """Draw embeddings side by side, each scene in its colour and marker, with its name at its median (Fig. 7).
+
+    Args:
+        points: title to (n, 2).
+        scenes: (n,) names.
+    """
+    figure, axes = plt.subplots(1, len(points), figsize=(3.1 * len(points), 4.0), squeeze=False, layout="constrained")
+    names = sorted(set(scenes))
+    for axis, (title, places) in zip(axes.flat, points.items(), strict=True):
+        _scatter(axis, places, np.asarray(scenes), names)
+        axis.set_title(title, fontsize=10)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    return figure
+
+
+def _scatter(axis: Axes, places: np.ndarray, scenes: np.ndarray, names: Sequence[str]) -> None:
+    medians = {}
+    for name, (colour, marker) in scene_styles(names).items():
+        mine = places[scenes == name]
+        axis.plot(*mine.T, marker, color=colour, markersize=4.5, markeredgewidth=0, alpha=0.85, label=name)
+        medians[name] = np.median(mine, axis=0)
+    step = 0.06 * np.ptp(places[:, 1])
+    last = -np.inf
+    for name, (x, y) in sorted(medians.items(), key=lambda item: item[1][1]):  # labels are pushed up, not over another
+        last = max(y, last + step)
+        text = axis.text(x, last, name, fontsize=8.5, ha="center", color=scene_styles(names)[name][0])
+        text.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
+    axis.set(xticks=[], yticks=[])
+    axis.margins(0.07)
+    for side in axis.spines.values():
+        side.set_visible(True)
+
+
+# What a click or a key does; it lives on the page, without any library.
+_SCRIPT = """
+(() => {
+  const here = document.currentScript.closest('figure') || document.currentScript.parentElement;
+  const box = here.querySelector('.embedding'), marks = [...box.querySelectorAll('.mark')];
+  const image = box.querySelector('img'), sound = box.querySelector('audio'), line = box.querySelector('p');
+  const look = mark => {
+    image.src = mark.dataset.image; image.alt = 'Aerial photograph: ' + mark.getAttribute('aria-label');
+    line.textContent = mark.getAttribute('aria-label');
+    marks.forEach(one => one.classList.toggle('chosen', one === mark));
+  };
+  const listen = mark => { look(mark); sound.src = mark.dataset.sound; sound.play().catch(() => {}); };
+  for (const mark of marks) {
+    mark.addEventListener('mouseenter', () => look(mark));
+    mark.addEventListener('focus', () => look(mark));
+    mark.addEventListener('click', () => listen(mark));
+    mark.addEventListener('keydown', event => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); listen(mark); }
+      if (step) {
+        event.preventDefault();
+        const next = marks[(marks.indexOf(mark) + step + marks.length) % marks.length];
+        marks.forEach(one => one.setAttribute('tabindex', one === next ? 0 : -1));
+        next.focus();
+      }
+    });
+  }
+  box.querySelectorAll('input').forEach((button, view) => button.addEventListener('change', () => {
+    for (const mark of marks) {
+      const [x, y] = JSON.parse(mark.dataset.places)[view];
+      mark.setAttribute('transform', `translate(${x} ${y})`);
+    }
+  }));
+})();
+"""
+_SHAPES = {
+    "o": '<circle r="6"/>',
+    "s": '<rect x="-5" y="-5" width="10" height="10"/>',
+    "^": '<path d="M0-7L6.5 5h-13z"/>',
+    "v": '<path d="M0 7L6.5-5h-13z"/>',
+    "D": '<path d="M0-7L7 0L0 7L-7 0z"/>',
+    "P": '<path d="M-2.5-7h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z"/>',
+    "X": '<path d="M-6-3.5L-3.5-6L0-2.5L3.5-6L6-3.5L2.5 0L6 3.5L3.5 6L0 2.5L-3.5 6L-6 3.5L-2.5 0z"/>',
+}
+
+
+def explorer(points: Mapping[str, np.ndarray], pairs: pd.DataFrame) -> HTML:
+    """Show embeddings to explore: hover or focus shows a pair's photograph, a click or Enter plays its sound.
+
+    Args:
+        points: title to (n, 2); buttons change from one to the other.
+        pairs: (n,) columns ``scene``, ``id``, ``image``, ``sound``.
+    """
+    scaled = []
+    for places in points.values():
+        low, span = places.min(axis=0), np.ptp(places, axis=0)
+        scaled.append((12 + 576 * (places - low) / span).round(1).tolist())
+    styles, marks = scene_styles(sorted(set(pairs["scene"]))), []
+    for index, pair in enumerate(pairs.itertuples()):
+        image, sound = image_file(pair.image, f"small-{pair.id}", 160), sound_file(pair.sound)
+        colour, marker = styles[pair.scene]
+        places = [view[index] for view in scaled]
+        about = html.escape(f"{pair.scene}, pair {pair.id}")
+        first = "translate({} {})".format(*places[0])
+        marks.append(
+            f'<g class="mark" role="button" tabindex="{-1 if index else 0}" aria-label="{about}" fill="{_hex(colour)}" '
+            f'transform="{first}" data-places="{json.dumps(places)}" data-image="{image}" data-sound="{sound}">'
+            f"{_SHAPES[marker]}</g>"
+        )
+    buttons = "".join(
+        f'<label><input type="radio" name="view"{" checked" * (not index)}> {html.escape(title)}</label>'
+        for index, title in enumerate(points)
+    )
+    start = pairs.iloc[0]
+    image, sound = image_file(start["image"], f"small-{start['id']}", 160), sound_file(start["sound"])
+    about = html.escape(f"{start['scene']}, pair {start['id']}")
+    return HTML(
+        f'<div class="embedding"><div class="views">{buttons}</div>'
+        f'<svg viewBox="0 0 600 600" role="group" aria-label="Pairs in the space of events">{"".join(marks)}</svg>'
+        f'<div class="pair"><img src="{image}" alt="Aerial photograph: {about}"><p>{about}</p>'
+        f'<audio controls preload="metadata" src="{sound}"></audio></div></div><script>{_SCRIPT}</script>'
+    )
+
+
+def _hex(colour: str | tuple[float, float, float]) -> str:
+    return colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+
+
+def event_scene_map(table: pd.DataFrame) -> Figure:
+    """Draw what each event adds to each scene, as a map.
+
+    Args:
+        table: rows are events, columns scenes, entries logits.
+    """
+    figure, axis = plt.subplots(figsize=(8.5, 0.27 * len(table) + 1.7), layout="constrained")
+    most = float(np.abs(table.to_numpy()).max())
+    sns.heatmap(
+        table.set_axis(short(table.index)), ax=axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt=".1f",
+        annot_kws={"size": 7}, cbar_kws={"label": "added to the scene's logit"}, xticklabels=True, yticklabels=True,
+    )  # fmt: skip
+    axis.set(xlabel="", ylabel="")
+    axis.tick_params(labelsize=8)
+    return figure
+
+
+def decision_gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
+    """Show pairs with what was decided about them without and with the sound.
+
+    Args:
+        pairs: columns ``scene``, ``id``, ``image``, ``sound``, ``base``, ``other``, ``gain`` and ``heard`` (a text).
+        side: of the pictures in pixels.
+    """
+    cards = []
+    for pair in pairs.itertuples():
+        scene, heard = html.escape(pair.scene), html.escape(pair.heard)
+        address = image_file(pair.image, pair.id, 2 * side)
+        cards.append(
+            f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {scene}">'
+            f"<figcaption><b>{scene}</b><br>without sound: {html.escape(pair.base)}<br>with sound: "
+            f"{html.escape(pair.other)} ({100 * pair.gain:+.0f} points)<br><small>heard: {heard}</small></figcaption>"
+            f"{player(pair.sound)}</figure>"
+        )
+    return HTML(f'<div class="pairs">{"".join(cards)}</div>')
+
+
+def degraded_sheet(photograph: np.ndarray, side: int = 112) -> Picture.Image:
+    """Return one photograph under every kind (rows) and strength (columns, 0 to 5) of `robustness.STRENGTHS`.
+
+    Args:
+        photograph: (side, side, 3) uint8.
+        side: of each picture on the sheet in pixels.
+    """
+    rows = [
+        np.concatenate([degraded(photograph[None], kind, level)[0] for level in range(6)], axis=1) for kind in STRENGTHS
+    ]
+    return Picture.fromarray(np.concatenate(rows)).resize((6 * side, len(rows) * side), Picture.Resampling.BILINEAR)
+
+
+def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
+    """Draw F-scores over the strength of each degradation, and below them the differences from the base.
+
+    Args:
+        table: from `robustness.robustness`.
+        base: the cell that only sees.
+    """
+    cells = list(dict.fromkeys(table["cell"]))
+    figure, axes = plt.subplots(
+        2, len(STRENGTHS), figsize=(9.3, 5.6), sharex=True, sharey="row", height_ratios=(1.3, 1), layout="constrained"
+    )
+    for column, kind in zip(axes.T, STRENGTHS, strict=True):
+        for cell in cells:
+            mine = table[(table["cell"] == cell) & table["kind"].isin(["none", kind])].sort_values("level")
+            style = {"color": loss_colour(cell), "linewidth": 2.4 if cell.endswith("/Ls") else 1.3}
+            column[0].plot(mine["level"], mine["fscore"], label=approach(cell), **style)
+            if cell != base:
+                column[1].plot(mine["level"], mine["difference"], **style)
+            if cell.endswith("/Ls"):
+                where, low, high = (0, "f_low", "f_high") if cell == base else (1, "low", "high")
+                column[where].fill_between(mine["level"], mine[low], mine[high], color=style["color"], alpha=0.15)
+        column[0].set_title(kind, fontsize=10)
+        column[1].axhline(0, color="black", linewidth=1)
+        column[1].set_xticks(range(6))
+    axes[0, 0].set(ylabel="weighted F-score in %", ylim=(0, None))
+    axes[1, 0].set(ylabel="difference from image, points")
+    figure.supxlabel("strength (0: the photograph as it is)", fontsize=10)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return figure

@@ -1,0 +1,45 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+
+from advance_lib.comparisons import codes
+from advance_lib.contributions import carried, contributions, decisions
+from advance_lib.runs import Request, Run, finished
+
+
+@pytest.mark.parametrize("cell", ["image+sound/Ls", "image/Ls"])
+def test_seen_and_heard_add_up_to_the_decision(cell, tiny, quick):
+    run = finished([Request(cell, 0, str(tiny), quick)], "cpu")[0]
+    seen, heard, bias = contributions(run, "test", "cpu")
+    assert softmax(seen + heard + bias, axis=1) == pytest.approx(codes(run, "test")[1], abs=1e-5)
+    if cell == "image/Ls":  # what a deaf network "hears" is a constant
+        assert np.ptp(heard, axis=0) == pytest.approx(0, abs=1e-6)
+    else:
+        assert np.ptp(heard, axis=0).min() > 0
+
+
+def test_what_an_event_carries_by_hand():
+    """Two scenes; with the event the heard part is (3, 1), without it (0, 2): centred (1, -1) and (-1, 1)."""
+    heard = np.array([[3.0, 1.0]] * 2 + [[0.0, 2.0]] * 4)
+    responses = np.array([[0.9, 0.9]] * 2 + [[0.1, 0.1]] * 3 + [[0.1, 0.1]])
+    responses[:, 1] = 0.9  # this event is always there, so nothing can be said about it
+    found = carried(heard, responses, clips=2)
+    assert found[0] == pytest.approx([2, -2]) and np.isnan(found[1]).all()
+
+
+def test_rescued_and_misled(tmp_path):
+    scenes, rows = ["ice", "wood"], {"base": [0.9, 0.2, 0.9, 0.2], "other": [0.8, 0.7, 0.3, 0.1]}
+    runs = []
+    for cell, (name, p) in zip(("image/Ls", "image+sound/Ls"), rows.items(), strict=True):
+        for seed in (0, 1):
+            folder = tmp_path / f"{name}{seed}"
+            folder.mkdir()
+            spread = np.array(p) + (0.05 if seed else -0.05)  # the mean over seeds is what counts
+            table = pd.DataFrame({"id": list("abcd"), "scene": "ice", "location": list("abcd"), "split": "test"})
+            table[[f"p({scene})" for scene in scenes]] = np.stack([spread, 1 - spread], axis=1)
+            table.to_parquet(folder / "predictions.parquet")
+            runs.append(Run(Request(cell, seed), folder))
+    found = decisions(runs, "image/Ls", "image+sound/Ls", "test")
+    assert list(found["outcome"]) == ["both right", "rescued", "misled", "both wrong"]
+    assert found["gain"].to_numpy() == pytest.approx([-0.1, 0.5, -0.6, -0.1])
