@@ -13,7 +13,7 @@ READY := .venv/.ready
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test lab outputs study clean lock
+.PHONY: help book test test-browser lab outputs slides study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,11 +38,18 @@ test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the b
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
 
+test-browser: $(READY)  ## the pages of the smoke book and a chapter in JupyterLab, looked at in Chromium
+	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
+	$(BIN)/pytest -n $(CORES) tests/browser
+
 lab: $(READY)  ## open the chapters in JupyterLab
 	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
+
+slides: book  ## cut the book's pages into slides for teaching
+	@$(BIN)/python -m advance_lib.slides $(PROFILE) "$(DATA)"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)

@@ -16,7 +16,18 @@ CORES = workflow.cores or 1
 CHAPTERS = chapters()
 
 # What the chapters show their results with.
-SHOWN = ("settings", "results", "listening", "knowledge_figures", "result_figures", "study_figures")
+SHOWN = (
+    "settings",
+    "results",
+    "one_pair",
+    "listening",
+    "distributions",
+    "diagrams",
+    "knowledge_figures",
+    "result_figures",
+    "study_figures",
+    "inside_figures",
+)
 
 # What every run rests on: data, pre-trained networks, and the code of a run.
 MADE_FROM = [
@@ -102,6 +113,8 @@ rule chapter:
         notebook=os.path.join(workflow.basedir, "book", "{name}.ipynb"),
     output:
         WORK / "executed" / "{name}.ipynb",
+    benchmark:
+        WORK / "benchmarks" / "{name}.tsv"
     params:
         code=[code_digest(f"advance_lib.{name}") for name in SHOWN],
         made_from=MADE_FROM,

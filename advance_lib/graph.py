@@ -1,6 +1,7 @@
 """What the graph in ``Snakefile`` needs to know before anything runs; imports nothing heavy."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -79,10 +80,11 @@ def chapters() -> list[str]:
 
 
 def texts() -> tuple[Path, ...]:
-    """Return the files besides notebooks that the pages are made of."""
+    """Return the files besides notebooks that the pages are made of; docstrings make the reference of the library."""
     inside = sorted(path for path in (CHECKOUT / "book").rglob("*") if path.is_file() and path.suffix != ".ipynb")
-    shown = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(CHECKOUT).parts)]
-    return (CHECKOUT / "_config.yml", CHECKOUT / "_toc.yml", *shown)
+    left_out = re.compile(r"/(\.|__pycache__)")
+    shown = [path for path in inside if not left_out.search(path.relative_to(CHECKOUT).as_posix())]
+    return (CHECKOUT / "_config.yml", CHECKOUT / "_toc.yml", *shown, *sorted(PACKAGE.rglob("*.py")))
 
 
 def advance_folder() -> Path:

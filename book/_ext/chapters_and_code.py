@@ -1,0 +1,106 @@
+"""Sphinx extension: docstrings written in plain text become links and code, and chapters tell their own goals."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+from sphinx.util.docutils import SphinxDirective
+
+# How docstrings call a chapter, where that is not the beginning of its title.
+SHORT = {"claims": "The claims"}
+
+
+def chapters(source: Path) -> dict[str, str]:
+    """Return the first cell of each notebook in the table of contents, by the notebook's name and in order."""
+    contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+    files = [source / f"{chapter['file']}.ipynb" for part in contents["parts"] for chapter in part["chapters"]]
+    cells = {file.stem: json.loads(file.read_text(encoding="utf-8"))["cells"][0] for file in files if file.exists()}
+    return {name: "".join(cell["source"]) for name, cell in cells.items()}
+
+
+def titles(first_cells: dict[str, str]) -> dict[str, str]:
+    """Return how docstrings call the chapters, and the chapters' names."""
+    called = {first.splitlines()[0].lstrip("# ").split(":")[0]: name for name, first in first_cells.items()}
+    return called | {title: name for name, title in SHORT.items() if name in first_cells}
+
+
+def linked_chapters(docstring: str, called: dict[str, str]) -> str:
+    """Turn a module's last paragraph, ``Chapter: …`` or ``Chapters: …``, into links.
+
+    Args:
+        docstring: of a module.
+        called: how docstrings call the chapters, and the chapters' names.
+    """
+    text, label, named = docstring.partition("\n\nChapter")
+    either = "|".join(re.escape(title) for title in sorted(called, key=len, reverse=True))
+    links = re.sub(either, lambda found: f":doc:`{found[0]} </book/{called[found[0]]}>`", " ".join(named.split()))
+    return text + label + links
+
+
+def as_rst(docstring: str, modules: set[str]) -> str:
+    """Return a docstring in reStructuredText: single backticks are code, linked where they name something here.
+
+    Args:
+        docstring: plain text with single and double backticks, and roles.
+        modules: names of the library's modules.
+    """
+
+    def code(name: str) -> str:
+        if name in modules:
+            return f":py:mod:`{name} <advance_lib.{name}>`"
+        return f":py:obj:`{name}`" if name.isidentifier() else f"``{name}``"
+
+    pieces = re.split(r"(:[\w:]+:`[^`]+`|``[^`]+``|`[^`\n]+`)", docstring)
+    for i, piece in enumerate(pieces):
+        if i % 2 == 0:
+            piece = re.sub(r"[*|\\]|_(?!\w)", r"\\\g<0>", piece)  # no emphasis, substitution or link is meant
+            if "equation" in docstring.lower():
+                piece = re.sub(r"(?<=\s)\((10|[1-9])\)", r":eq:`eq-\1`", piece)
+        elif piece[0] == "`" and piece[1] != "`":
+            piece = code(piece[1:-1])
+        pieces[i] = piece
+    return "".join(pieces)
+
+
+def process(app, what, name, obj, options, lines) -> None:
+    """Rewrite a docstring before the Google style is read."""
+    text = "\n".join(lines)
+    if what == "module":
+        text = linked_chapters(text, titles(app.env.chapters))
+    text = re.sub(r"^Returns:\n +", ":returns: ", text, flags=re.MULTILINE)  # else "One row: …" would be a type
+    lines[:] = as_rst(text, app.env.library_modules).split("\n")
+
+
+def skip(app, what, name, obj, skipped, options) -> bool | None:
+    """Leave out the fields of named tuples, whose docstrings Python makes up; their class describes them."""
+    return True if (getattr(obj, "__doc__", "") or "").startswith("Alias for field number") else None
+
+
+class LearningGoals(SphinxDirective):
+    """A list of the chapters, each with what it says that one will learn."""
+
+    def run(self):
+        found = []
+        for name, first in self.env.chapters.items():
+            goal = re.search(r"\*\*You will learn( to)?\*\*(.+?)(\n\n|$)", first, flags=re.DOTALL)
+            if goal:
+                found.append(f"- [](/book/{name}.ipynb): {' '.join(goal[2].split())}")
+        return self.parse_text_to_nodes("\n".join(found))
+
+
+def begin(app, env, names) -> None:
+    """Read the chapters once, before any page is read."""
+    import advance_lib
+
+    env.chapters = chapters(Path(app.srcdir))
+    env.library_modules = {path.stem for path in Path(advance_lib.__file__).parent.glob("*.py")}
+
+
+def setup(app) -> dict:
+    """Called by Sphinx."""
+    app.connect("env-before-read-docs", begin)
+    app.connect("autodoc-process-docstring", process, priority=400)  # napoleon has 500
+    app.connect("autodoc-skip-member", skip)
+    app.add_directive("learning-goals", LearningGoals)
+    return {"parallel_read_safe": True}

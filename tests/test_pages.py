@@ -1,0 +1,222 @@
+"""The pages around the chapters: names that exist, docstrings that become links, slides that need no network."""
+
+import ast
+import importlib
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from advance_lib import slides
+from advance_lib.cache import PACKAGE, UserError
+
+ROOT = Path(__file__).parents[1]
+BOOK = ROOT / "book"
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in BOOK.glob("*.md")}
+MODULES = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+EXTENSION = runpy.run_path(str(BOOK / "_ext" / "chapters_and_code.py"))
+ROLE = re.compile(r"\{py:\w+\}`([\w.]+) <")
+NAMES = sorted({name for page in PAGES.values() for name in ROLE.findall(page)})
+
+
+def exists(name):
+    """Whether a dotted name below the library is a module, or an attribute or a field of what stands before it."""
+    module, *rest = name.split(".")
+    found = importlib.import_module(f"advance_lib.{module}")
+    for part in rest:
+        if part not in getattr(found, "__annotations__", ()) and not hasattr(found, part):
+            return False
+        found = getattr(found, part, None)
+    return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_on_a_page_is_in_the_library(name):
+    assert exists(name)
+
+
+def test_names_that_are_not_there_are_noticed():
+    assert len(NAMES) > 30 and exists("models.Outputs.scenes")
+    assert not exists("models.Outputs.colours") and not exists("objectives.kl_nb")
+
+
+def test_every_equation_stands_in_the_notation():
+    assert set(re.findall(r"\{eq\}`eq-(\d+)`", PAGES["notation"])) == {str(number) for number in range(1, 11)}
+
+
+def test_the_reference_has_every_module_once():
+    listed = re.findall(r"automodule:: advance_lib\.([\w.]+)", PAGES["api"])
+    assert sorted(listed) == sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in MODULES)
+    assert listed == re.findall(r"^### (\S+)$", PAGES["api"], flags=re.MULTILINE)
+
+
+def test_a_term_is_explained_in_two_sentences_at_most():
+    entries = re.findall(r"^(\S.*)\n((?:  .+\n)+)", PAGES["glossary"].split(":sorted:")[1], flags=re.MULTILINE)
+    assert len(entries) >= 25
+    for term, text in entries:
+        assert 1 <= len(re.findall(r"\.\s", text)) <= 2, term
+
+
+def test_a_lecture_has_ninety_minutes():
+    lectures = PAGES["teaching"].split("lecture: ")[1:]
+    assert [sum(map(int, re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE))) for text in lectures] == [90, 90, 90]
+
+
+def test_a_workflow_makes_what_can_be_made():
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    workflows = [yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+    jobs = [job for workflow in workflows for job in workflow["jobs"].values()]
+    steps = [step.get("run", "") for job in jobs for step in job["steps"]]
+    made = re.findall(r"^make ([\w-]+)", "\n".join(steps), flags=re.MULTILINE)
+    assert len(workflows) == 2 and made and set(made) <= set(targets)
+    assert all((ROOT / step).exists() for step in steps if step.startswith(".ci/"))
+
+
+@pytest.mark.parametrize(
+    "docstring, rst",
+    [
+        ("see `catalogue` and `draw`", "see :py:mod:`catalogue <advance_lib.catalogue>` and :py:obj:`draw`"),
+        ("run `make book`, ``a|b_``", "run ``make book``, ``a|b_``"),
+        ("L_KL|Na of N_ and 2 * p(e|s_k)", r"L_KL\|Na of N\_ and 2 \* p(e\|s_k)"),
+        ("L_s, equation (1), of N_v(0)", "L_s, equation :eq:`eq-1`, of N_v(0)"),
+        ("of some (3) things", "of some (3) things"),
+    ],
+)
+def test_a_docstring_becomes_rst(docstring, rst):
+    assert EXTENSION["as_rst"](docstring, {"catalogue"}) == rst
+
+
+def test_every_chapter_that_a_module_names_is_linked():
+    titles = EXTENSION["titles"](EXTENSION["chapters"](ROOT))
+    for path in MODULES:
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        _, label, named = docstring.partition("\n\nChapter")
+        linked = EXTENSION["linked_chapters"](docstring, titles).partition("\n\nChapter")[2]
+        left = re.sub(r":doc:`.+? </book/\w+>`", "", linked)
+        assert not label or re.fullmatch(r"s?:[\s;,.]*", left), f"{path.name}: no such chapter: {named}"
+
+
+CHAPTER = """# Table 1: tiny
+
+**You will learn to** cut a page.
+
+## The formula
+
+A loss $L_s$, see {eq}`eq-1` and [the status](status.md):
+
+$$
+L_s = 0
+$$ (eq-1)
+%%
+1 + 1  # not shown
+%%
+2 + 2  # shown
+%%
+## The pictures
+%%
+print("first picture")
+%%
+Between.
+%%
+print("second picture")
+%%
+## Exercises
+
+None.
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site with one chapter of five cells and a page on one module, built as the book is."""
+    source = tmp_path_factory.mktemp("tiny")
+    shutil.copytree(BOOK / "_ext", source / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(BOOK / "_static", source / "book" / "_static")
+    shutil.copy(BOOK / "references.bib", source / "book")
+    shutil.copy(ROOT / "_config.yml", source)
+    contents = {"format": "jb-book", "root": "book/status"}
+    contents["parts"] = [{"caption": "All", "chapters": [{"file": "book/table1"}, {"file": "book/api"}]}]
+    (source / "_toc.yml").write_text(yaml.safe_dump(contents))
+    (source / "book" / "status.md").write_text("# Status\n\n```{learning-goals}\n```\n")
+    (source / "book" / "api.md").write_text("# API\n\n```{eval-rst}\n.. automodule:: advance_lib.calibration\n```\n")
+    notebook = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
+    for text in CHAPTER.split("%%\n"):
+        if re.match(r"\d|print", text):
+            cell = nbformat.v4.new_code_cell(text.strip(), execution_count=1)
+            shown = '<img src="../_static/scenes.jpg" alt="">' if "picture" in text else "<b>a number</b>"
+            cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown})]
+            cell.metadata["tags"] = ["nbval-check-output"] if "# shown" in text else []
+        else:
+            cell = nbformat.v4.new_markdown_cell(text)
+        notebook.cells.append(cell)
+    nbformat.write(notebook, source / "book" / "table1.ipynb")
+    program = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "build", str(source), "-W", "-n", "--keep-going", "--all"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return source / "_build" / "html"
+
+
+def read(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_the_reference_links_chapters_code_and_goals(site):
+    article = read(site / "book" / "api.html").article
+    assert article.find("a", string="Table 1")["href"] == "table1.html"
+    assert article.select_one('a[href="#advance_lib.calibration.reliability"] code').text == "reliability"
+    assert "Parameters" in article.text and "Return type" not in article.text and "`" not in article.text
+    goal = read(site / "book" / "status.html").select_one("article li")
+    assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page."
+
+
+@pytest.fixture
+def decks(site, monkeypatch):
+    monkeypatch.setattr(slides, "chapters", lambda: ["table1"])
+    return slides.make_slides(site).parent
+
+
+def test_a_deck_has_a_slide_a_heading_and_one_more_for_each_further_picture(decks):
+    shown = read(decks / "table1.html").select(".slides > section")
+    assert [slide.find(["h1", "h2"]).text for slide in shown] == [
+        "Table 1: tiny", "The formula", "The pictures", "The pictures",
+    ]  # fmt: skip
+    assert "2 + 2" in shown[1].text and "1 + 1" not in shown[1].text and "print" not in shown[2].text
+    assert shown[1].select_one(".math") and "Between" in shown[2].text and len(shown[3].select("img")) == 1
+
+
+def test_a_deck_needs_no_network(decks):
+    """Every file that a deck loads lies in the site, and so does every page that it links to."""
+    for name in ("table1.html", "index.html"):
+        deck = read(decks / name)
+        loaded = [tag.get("src") or tag.get("href") for tag in deck.select("script[src], link, img, a[href]")]
+        assert len(loaded) >= 6
+        for address in loaded:
+            if address.startswith("#"):
+                assert deck.find(id=address[1:]), address
+            else:
+                assert (decks / address.split("?")[0].split("#")[0]).is_file(), address
+
+
+def test_slides_of_a_book_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="no book here"):
+        slides.make_slides(tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not here")
+def test_a_browser_shows_a_slide_and_its_formula(decks):
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", "--dump-dom"]
+    address = f"{(decks / 'table1.html').as_uri()}#/1"
+    offline = "--host-resolver-rules=MAP * ~NOTFOUND"
+    done = subprocess.run(["chromium", *options, offline, address], capture_output=True, text=True, timeout=120)
+    page = BeautifulSoup(done.stdout, "html.parser")
+    present = page.select(".slides > section.present")
+    assert len(present) == 1 and present[0].h2.text == "The formula"
+    assert len(present[0].select("mjx-container")) == 2 and not page.select("mjx-merror")

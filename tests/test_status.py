@@ -1,0 +1,51 @@
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from advance_lib import status
+from advance_lib.figures import show, show_table
+from advance_lib.runs import Request, Run
+from advance_lib.settings import Settings
+
+
+@pytest.fixture
+def executed(monkeypatch, build):
+    """Two executed chapters: one with a table made from two runs, one with a figure made from data alone."""
+    import pandas as pd
+    from IPython.display import HTML
+
+    settings = Settings("smoke", "miniature", 2, "cpu")
+    runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
+    pages = {
+        "table1": show_table(pd.DataFrame({"F": [1.0]}), "table-1", runs=runs).data,
+        "dataset": show(HTML("<b>bars</b>"), "fig-3", "Pairs.").data,
+    }
+    monkeypatch.setattr(status, "chapters", lambda: [*pages, "unmade"])
+    folder = status.executed_folder(settings)
+    folder.mkdir(parents=True)
+    for name, page in pages.items():
+        cell = new_code_cell("show()", outputs=[new_output("display_data", {"text/html": page})])
+        made = {"papermill": {"start_time": "2026-01-02T03:04:05", "duration": 7.04}}
+        nbformat.write(new_notebook(cells=[cell], metadata=made), folder / f"{name}.ipynb")
+    measured = folder.with_name("benchmarks")
+    measured.mkdir()
+    (measured / "table1.tsv").write_text("s\tmax_rss\n7.5\t812.25\n")
+    return settings
+
+
+def test_every_result_has_its_address_and_its_runs(executed):
+    page = status.results_shown(executed).data
+    assert '<a href="table1.html#table-1">table-1</a>' in page and "2 runs</a>" in page
+    assert '<a href="dataset.html#fig-3">fig-3</a>' in page and "data, or kept records" in page
+    assert page.count("<tr") == 1 + 2
+
+
+def test_time_and_memory_of_each_chapter(executed):
+    table = status.chapter_times(executed)
+    assert list(table.index) == ["table1", "dataset"]
+    assert table.loc["table1", ["executed (UTC)", "seconds", "memory in MB"]].tolist() == [
+        "2026-01-02 03:04",
+        7.0,
+        812.25,
+    ]
+    assert table["memory in MB"].isna()["dataset"]
