@@ -97,6 +97,14 @@ def _copy_linked_files(pages: Path) -> None:
         shutil.copy(folder / name, target / name)
 
 
+def _drop_unused_bundles(pages: Path) -> None:
+    """Delete MathJax's other bundles, each with all of it again: a third of the book, and no page loads them."""
+    texts = (page.read_text(encoding="utf-8") for page in (pages / "book").glob("*.html"))
+    used = {name for text in texts for name in re.findall(r"mathjax/([\w-]+\.js)", text)}
+    if used:
+        remove(path for path in (pages / "_static" / "mathjax").glob("*.js") if path.name not in used)
+
+
 def build_pages(profile: str, dataset: str) -> Path:
     """Build the pages from executed chapters with jupyter-book; every warning is an error.
 
@@ -122,6 +130,7 @@ def build_pages(profile: str, dataset: str) -> Path:
         raise UserError("jupyter-book refused the pages; its messages are above")
     pages = work / "_build" / "html"
     _copy_linked_files(pages)
+    _drop_unused_bundles(pages)
     remove([final])
     os.replace(pages, final)
     return final / "index.html"

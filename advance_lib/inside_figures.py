@@ -116,11 +116,14 @@ def _scatter(axis: Axes, places: np.ndarray, scenes: np.ndarray, names: Sequence
         mine = places[scenes == name]
         axis.plot(*mine.T, marker, color=colour, markersize=4.5, markeredgewidth=0, alpha=0.85, label=name)
         medians[name] = np.median(mine, axis=0)
-    step = 0.06 * np.ptp(places[:, 1])
-    last = -np.inf
-    for name, (x, y) in sorted(medians.items(), key=lambda item: item[1][1]):  # labels are pushed up, not over another
-        last = max(y, last + step)
-        text = axis.text(x, last, name, fontsize=8.5, ha="center", color=scene_styles(names)[name][0])
+    # Names that would lie over one another are moved apart, up where there is room and else down.
+    names = sorted(medians, key=lambda name: medians[name][1])
+    steps = 0.06 * np.ptp(places[:, 1]) * np.arange(len(names))
+    heights = np.maximum.accumulate([medians[name][1] for name in names] - steps) + steps
+    heights = np.minimum(heights, places[:, 1].max() - steps[::-1])
+    for name, height in zip(names, heights, strict=True):
+        colour = scene_styles(names)[name][0]
+        text = axis.text(medians[name][0], height, name, fontsize=8.5, ha="center", color=colour)
         text.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
     axis.set(xticks=[], yticks=[])
     axis.margins(0.07)
@@ -291,7 +294,7 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
         column[1].axhline(0, color="black", linewidth=1)
         column[1].set_xticks(range(6))
     axes[0, 0].set(ylabel="weighted F-score in %", ylim=(0, None))
-    axes[1, 0].set(ylabel="difference from image, points")
+    axes[1, 0].set(ylabel="difference, points")
     figure.supxlabel("strength (0: the photograph as it is)", fontsize=10)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure
