@@ -38,8 +38,8 @@ test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the b
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
 
-test-browser: $(READY)  ## the pages of the smoke book and a chapter in JupyterLab, looked at in Chromium
-	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
+test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter in JupyterLab, looked at in Chromium
+	$(MAKE) slides PROFILE=smoke DATASET=miniature SEEDS=2
 	$(BIN)/pytest -n $(CORES) tests/browser
 
 lab: $(READY)  ## open the chapters in JupyterLab

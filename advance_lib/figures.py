@@ -145,7 +145,8 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
             address = site_file(f"{name}.svg", buffer.getvalue())
         else:
             address = image_file(what, name)
-        content = f'<img src="{address}" alt="{html.escape(alt)}">'
+        # A link to the picture itself: on a telephone it can be opened and enlarged.
+        content = f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"></a>'
     return HTML(
         f'<figure class="shown" id="{name}">{content}<figcaption class="tex2jax_process">{_typeset(caption)} '
         f"{behind(name, runs)}</figcaption></figure>"

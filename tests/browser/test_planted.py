@@ -1,0 +1,58 @@
+"""The checks can fail: faults planted into a page of the book are found, one by one, and nothing else is."""
+
+import shutil
+
+import checks
+import pytest
+
+PLANTED = {
+    "another host": ('<script src="https://cdn.example.org/x.js"></script>', "another host: https://cdn.example.org"),
+    "missing file": ('<link rel="stylesheet" href="missing.css">', "failed request: "),
+    "error in a script": ("<script>throw Error('planted')</script>", "script: planted"),
+    "error on the console": ("<script>console.error('planted')</script>", "console: planted"),
+    "formula not understood": (r'<span class="math">\(\planted{x}\)</span>', r"not understood: \planted"),
+    "formula with a fault": (r'<span class="math">\(\frac{1}\)</span>', r"not understood: \frac{1}"),
+    "formula left alone": (r'<p class="mathjax_ignore">\(x_1\)</p>', r"raw TeX: \(x_1\)"),
+    "formula in dollars": ("<p>The loss $L_s$ alone.</p>", "raw TeX: The loss $L_s$ alone."),
+    "no picture": ('<img src="data:image/png;base64,AAAA" alt="planted">', "no picture: "),
+    "no alternative text": ('<img src="../_static/scenes.jpg">', "no alternative text: "),
+    "no sound": ('<audio controls src="data:audio/mpeg;base64,AAAA"></audio>', "no sound: "),
+    "broken link": ('<a href="missing.html">planted</a>', "no such file: /book/missing.html"),
+    "broken anchor": ('<a href="hearing.html#missing">planted</a>', "no such anchor: /book/hearing.html#missing"),
+    "wide table": ('<table style="width: 1500px"><tr><td>planted</td></tr></table>', "too wide at 390 px"),
+    "pale text": ('<p style="color: #ccc; background: white">planted</p>', "color-contrast"),
+    "no label": ('<input name="planted">', "label"),
+}
+
+
+@pytest.fixture(scope="session")
+def copy(site, tmp_path_factory):
+    """The site once more, mostly as links, so that pages can be added."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(site / "book", folder / "book")
+    for part in site.iterdir():
+        if part.name != "book":
+            (folder / part.name).symlink_to(part)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def copy_address(serve, copy):
+    return serve(copy)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found(page, copy, copy_address, name):
+    planted, expected = PLANTED[name]
+    sound = (copy / "book" / "introduction.html").read_text(encoding="utf-8")
+    begin = sound.index(">", sound.index("<article")) + 1
+    (copy / "book" / "planted.html").write_text(sound[:begin] + planted + sound[begin:], encoding="utf-8")
+    problems = checks.of_page(page, f"{copy_address}/book/planted.html", copy)
+    assert expected in "\n".join(problems)
+
+
+def test_a_large_page_and_a_large_book_are_found(tmp_path):
+    for name, size in (("page.html", 3_000_000), ("film.mp4", 58_000_000)):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(size)
+    assert checks.too_large(tmp_path) == ["page.html: 3.0 MB", "the book: 61.0 MB"]

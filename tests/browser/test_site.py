@@ -1,0 +1,36 @@
+"""Every page and slide of the built smoke book in a browser, from a server and as a file."""
+
+import checks
+import pytest
+from checks import SITE
+
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "index.html"])
+def test_page(page, address, site, name):
+    problems = checks.of_page(page, f"{address}/{name}", site)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "/" in name])
+def test_page_opened_as_a_file(page, site, name):
+    problems = checks.load(page, (site / name).as_uri())
+    problems += checks.formulas(page) + checks.pictures(page) + checks.players(page)
+    assert not problems, "\n".join(problems)
+
+
+def test_the_book_begins_with_its_introduction(page, address):
+    page.goto(f"{address}/")
+    page.wait_for_url("**/book/introduction.html")
+    assert page.locator("article h1").count() == 1
+
+
+def test_search_finds_a_word(page, address):
+    problems = checks.load(page, f"{address}/search.html?q=harbour")
+    page.locator("#search-results li a").first.wait_for(timeout=20_000)
+    assert problems == []
+
+
+def test_the_book_is_small(site):
+    assert checks.too_large(site) == []
