@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: help book test test-browser lab outputs slides study clean lock
 
 help:  ## say what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 	@echo; echo "Options of book and lab: PROFILE=smoke|mini|paper DATASET=miniature|advance|FOLDER SEEDS=3 DEVICE=cpu|cuda"
 
 $(READY): requirements.txt pyproject.toml
@@ -43,7 +43,7 @@ test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter
 	$(BIN)/pytest -n $(CORES) tests/browser
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb
+	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
