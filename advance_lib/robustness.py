@@ -8,6 +8,7 @@ Chapter: When the photograph is bad.
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 from advance_lib.cache import code_digest, digest, entry
 from advance_lib.comparisons import codes
 from advance_lib.contributions import PartsOf, contributions
-from advance_lib.runs import Run, opened
+from advance_lib.datasets import inputs_of
+from advance_lib.runs import Request, Run, opened
 from advance_lib.statistics import bootstrap_over_locations, location_confusions, weighted_f
 from advance_lib.training import predictions
 
@@ -84,6 +86,14 @@ _WORSE = {"haze": _hazy, "low light": _dark, "blur": _blurred, "colour shift": _
 CONDITIONS = [(kind, level) for kind, strengths in STRENGTHS.items() for level in range(1, len(strengths) + 1)]
 
 
+@lru_cache(maxsize=1)
+def _degraded_split(request: Request, split: str) -> list[np.ndarray]:
+    """Return the photographs of a split under every condition: the same for all runs on a dataset."""
+    data, inputs = inputs_of(request.dataset, request.sizes, request.split, request.skip_broken, request.preset)
+    images = inputs.images[data.rows()[split]]
+    return [degraded(images, *condition) for condition in CONDITIONS]
+
+
 def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
     """Return the scenes that a finished run names under every condition, computed where they are missing.
 
@@ -101,12 +111,10 @@ def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
     def make(folder) -> None:
         seen, heard, bias = contributions(run, split, device)
         fabric, network, data, inputs = opened(run, device)
-        rows = data.rows()[split]
-        images, parts = inputs.images[rows], PartsOf(network).eval()
-        inputs = replace(inputs, log_mels=None, targets=inputs.targets[rows])
+        rows, parts = data.rows()[split], PartsOf(network).eval()
         named = [(seen + heard + bias).argmax(1)]
-        for condition in CONDITIONS:
-            worse = replace(inputs, images=degraded(images, *condition))
+        for images in _degraded_split(replace(run.request, cell="image/Ls", seed=0), split):
+            worse = replace(inputs, images=images, log_mels=None, targets=inputs.targets[rows])
             found = predictions(fabric, parts, worse, np.arange(len(rows)), nn.Identity())
             named.append((found.reshape(len(rows), 2, -1)[:, 0] + heard + bias).argmax(1))
         np.save(folder / "guesses.npy", np.stack(named).astype(np.int16))
