@@ -2,8 +2,9 @@
 
 A dataset is two folders, ``vision/<scene>/<id>.jpg`` and ``sound/<scene>/<id>.wav``. The scenes are the
 folders that are there, so a user's own classes work. An id is a location's number, with ``_1``, ``_2``, …
-for the siblings of that location (section 3). A ``pairs.csv`` with columns ``id`` and ``location`` (and
-``scene``, where ids repeat across scenes) beside the two folders overrides that reading of names.
+for the siblings of that location (section 3). A ``pairs.csv`` beside the two folders, with a column ``id`` (and
+``scene``, where ids repeat across scenes), overrides that reading of names with a column ``location``, and has
+room for a split of one's own: a column ``split`` of train, validation and test.
 
 Chapter: The dataset.
 """
@@ -97,7 +98,8 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
         skip_broken: drop unusable pairs with a warning instead of refusing the dataset.
 
     Returns:
-        One row per pair, ordered by scene and id: columns `COLUMNS`; paths are absolute.
+        One row per pair, ordered by scene and id: columns `COLUMNS`, and ``split`` where ``pairs.csv`` has one;
+        paths are absolute.
 
     Raises:
         DatasetError: names every unpaired, duplicated or unusable file.
@@ -142,7 +144,8 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     if pairs.empty:
         raise DatasetError(f"{folder}: no usable pair; expected vision/<scene>/<id>.jpg and sound/<scene>/<id>.wav")
     pairs = pairs.sort_values(["scene", "id"], ignore_index=True)
-    catalogue = _with_given_locations(pairs, folder / "pairs.csv")[COLUMNS]
+    pairs = _with_given_columns(pairs, folder / "pairs.csv")
+    catalogue = pairs[[column for column in (*COLUMNS, "split") if column in pairs]]
     if len(repeated := repeated_contents(catalogue)):
         warnings.warn(
             f"{folder}: {len(repeated)} pairs share a photograph or a clip with another location, so training and "
@@ -152,18 +155,22 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     return catalogue
 
 
-def _with_given_locations(pairs: pd.DataFrame, table: Path) -> pd.DataFrame:
+def _with_given_columns(pairs: pd.DataFrame, table: Path) -> pd.DataFrame:
+    """Return the pairs with the locations and the split of ``pairs.csv``, where it has them."""
     if not table.exists():
         return pairs
     given = pd.read_csv(table, dtype=str)
-    if "id" not in given or "location" not in given:
+    columns = [column for column in ("location", "split") if column in given]
+    if "id" not in given or not columns:
         return pairs
     key = [column for column in ("scene", "id") if column in given]
     if given.duplicated(key).any():
         double = given.loc[given.duplicated(key), "id"].iloc[0]
         raise DatasetError(f"{table}: id {double} occurs twice; keep one line per pair")
-    given = pairs[key].merge(given[[*key, "location"]], how="left", on=key)["location"]
-    return pairs.assign(location=given.fillna(pairs["location"]))
+    given = pairs[key].merge(given[[*key, *columns]], how="left", on=key)
+    if "location" in given:
+        given["location"] = given["location"].fillna(pairs["location"])
+    return pairs.assign(**given[columns])
 
 
 def repeated_contents(catalogue: pd.DataFrame) -> pd.DataFrame:

@@ -131,10 +131,45 @@ def predict(arguments: argparse.Namespace) -> None:
         print(f"\nwhere the evidence for {scenes.index[0]} lies: {path}")
 
 
-def _bars(title: str, probabilities) -> None:
+def _bars(title: str, probabilities, *, whole_names: bool = False) -> None:
     print(title)
+    width = max(28, *map(len, probabilities.keys())) if whole_names else 28
     for name, probability in probabilities.items():
-        print(f"  {name.split(',')[0]:28s} {probability:6.1%} {'█' * round(40 * probability)}")
+        shown = name if whole_names else name.split(",")[0]
+        print(f"  {shown:{width}s} {probability:6.1%} {'█' * round(40 * probability)}")
+
+
+def listen(arguments: argparse.Namespace) -> None:
+    if not arguments.sound.is_file():
+        raise UserError(f"{arguments.sound}: no such file")
+    if arguments.top < 1:
+        raise UserError(f"--top {arguments.top}: show one event or more")
+
+    from advance_lib.media import read_clip
+    from advance_lib.networks.weights import weights_file
+
+    weights = arguments.weights or weights_file("mn04")
+    clip = read_clip(arguments.sound)
+
+    import torch
+
+    from advance_lib.networks.audioset import event_names
+    from advance_lib.networks.efficientat import load, log_mel
+
+    torch.set_num_threads(1)  # for one clip, threads cost more than they bring
+    network = load(weights)
+    with torch.inference_mode():
+        events = network(log_mel(*clip)[None])[0].sigmoid()[0]
+    top = events.topk(min(arguments.top, len(events)))
+    names = event_names()
+    heard = {names[i]: probability for i, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)}
+    _bars(f"heard in {arguments.sound.name}", heard, whole_names=True)
+
+
+def download(arguments: argparse.Namespace) -> None:
+    from advance_lib.networks.weights import fetch_weights
+
+    print(fetch_weights(arguments.name))
 
 
 def chapter(arguments: argparse.Namespace) -> None:
@@ -173,15 +208,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
-        name: str, run, text: str, *, dataset: bool = True, seeds: bool = False, presets: bool = False
+        name: str,
+        run,
+        text: str,
+        *,
+        profile: bool = True,
+        dataset: bool = True,
+        seeds: bool = False,
+        presets: bool = False,
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         command.set_defaults(run=run)
-        command.add_argument(
-            "--profile",
-            default=os.environ.get("ADVANCE_PROFILE", "mini"),
-            help="smoke, mini or paper: size of data, networks and training (default: mini)",
-        )
+        if profile:
+            command.add_argument(
+                "--profile",
+                default=os.environ.get("ADVANCE_PROFILE", "mini"),
+                help="smoke, mini or paper: size of data, networks and training (default: mini)",
+            )
         if dataset:
             command.add_argument(
                 "--dataset",
@@ -229,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--csv", action="store_true", help="print CSV")
 
     command = add("study", study, "run a long study and keep its results as a small JSON file", seeds=True)
-    command.add_argument("name", help="tables, presets, weights or inside")
+    command.add_argument("name", help="tables, presets, weights, inside or hearing")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
@@ -242,6 +285,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--map", type=Path, help="picture of the evidence to write (default: IMAGE-activation.jpg here)"
     )
+
+    command = add(
+        "listen", listen, "name the sound events in the first ten seconds of a recording", profile=False, dataset=False
+    )
+    command.add_argument("sound", type=Path, help="recording of two seconds or more")
+    command.add_argument("--top", type=int, default=5, metavar="N", help="how many events to show (default: 5)")
+    command.add_argument("--weights", type=Path, metavar="FILE", help="of mn04 (default: those that were downloaded)")
+
+    command = add("download", download, "fetch weights that others have trained", profile=False, dataset=False)
+    command.add_argument("what", choices=("weights",), help="what to fetch")
+    command.add_argument("name", help="mn04: EfficientAT, which names AudioSet's sound events (4 MB)")
 
     command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
     command.add_argument("notebook", type=Path, help="source chapter")

@@ -3,6 +3,7 @@
 Chapter: The dataset.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError, digest
-from advance_lib.catalogue import catalogue_digest, read_catalogue
+from advance_lib.catalogue import DatasetError, catalogue_digest, read_catalogue
 from advance_lib.features import FrontEnd, image_array, log_mel_array
 from advance_lib.graph import advance_folder
 from advance_lib.inputs import Inputs, Normaliser
@@ -22,14 +23,48 @@ from advance_lib.profiles import Profile
 from advance_lib.splits import SPLITS, split_by_location, split_by_pair
 
 
+def _first(names: pd.Series | pd.Index) -> str:
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+
+
+def given_split(catalogue: pd.DataFrame) -> pd.Series:
+    """Return the split that the column ``split`` of ``pairs.csv`` gives each pair, in capitals or not.
+
+    Warns where a location has pairs in several splits.
+
+    Args:
+        catalogue: as from `read_catalogue`.
+
+    Raises:
+        DatasetError: there is no such column, or pairs have another word than train, validation and test, or none.
+    """
+    if "split" not in catalogue:
+        raise DatasetError("no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split")
+    split = catalogue["split"].fillna("").str.strip().str.lower()
+    names = catalogue["scene"] + "/" + catalogue["id"] + " (" + split.replace("", "nothing") + ")"
+    if len(wrong := names[~split.isin(SPLITS)]):
+        raise DatasetError(
+            f"pairs.csv: the split of {len(wrong)} of {len(names)} pairs is none of {', '.join(SPLITS)}: "
+            f"{_first(wrong)}; mend the column, or split by location"
+        )
+    splits_of_places = split.groupby(catalogue["location"]).nunique()
+    if len(torn := splits_of_places.index[splits_of_places > 1]):
+        warnings.warn(
+            f"pairs.csv: {len(torn)} location(s) have pairs in several splits, so training and test may share "
+            f"places: {_first(torn)}; a split by location keeps them apart",
+            stacklevel=2,
+        )
+    return split
+
+
 @dataclass(frozen=True)
 class Split:
     """Which split: the tables use the default one; the spread over splits is reported apart.
 
     Attributes:
-        by: ``"location"``, ``"official"`` for the authors' own split of ADVANCE, or ``"pair"`` for the mistake that
-            the book measures.
-        seed: which of the many such splits; there is one official split.
+        by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"official"`` for the authors'
+            own split of ADVANCE, or ``"pair"`` for the mistake that the book measures.
+        seed: which of the many such splits; there is one given and one official split.
         listing: path of the authors' ``av-geotag.npy``; None fetches it.
     """
 
@@ -41,6 +76,8 @@ class Split:
         """Return the split of each pair of a catalogue."""
         if self.by == "official":
             return official_split(catalogue, self.listing)
+        if self.by == "given":
+            return given_split(catalogue)
         return {"location": split_by_location, "pair": split_by_pair}[self.by](catalogue, self.seed)
 
 
@@ -48,16 +85,16 @@ THE_SPLIT = Split()
 
 
 def split_named(name: str) -> Split:
-    """Return a split by name: ``"location"``, ``"official"``, ``"pair"``, or the path of the authors' listing.
+    """Return a split by name: ``"location"``, ``"given"``, ``"official"``, ``"pair"``, or the path of the listing.
 
     Raises:
         UserError: neither one of these names nor a file.
     """
-    if name in ("location", "official", "pair"):
+    if name in ("location", "given", "official", "pair"):
         return Split(name)
     if not Path(name).is_file():
         raise UserError(
-            f"no split '{name}'; choose location, official, pair, or the path of the authors' av-geotag.npy"
+            f"no split '{name}'; choose location, given, official, pair, or the path of the authors' av-geotag.npy"
         )
     return Split("official", listing=str(Path(name).absolute()))
 
@@ -115,14 +152,29 @@ def _advance_folder() -> Path:
     return folder
 
 
-def _check_split(catalogue: pd.DataFrame, folder: Path) -> None:
+def _check_split(catalogue: pd.DataFrame, folder: Path, split: Split) -> None:
+    remedy = (
+        "mend the column split of pairs.csv"
+        if split.by == "given"
+        else "if other scenes use the same numbers for other places, give locations in pairs.csv (columns scene, id, "
+        "location)"
+    )
     counts = catalogue.groupby(["scene", "split"]).size().unstack(fill_value=0).reindex(columns=SPLITS, fill_value=0)
     for scene, row in counts.iterrows():
         if not row.all():
-            raise UserError(
-                f"{folder}: scene '{scene}' has no {row.index[row == 0][0]} pairs; if other scenes use the same "
-                "numbers for other places, give locations in pairs.csv (columns scene, id, location)"
-            )
+            raise UserError(f"{folder}: scene '{scene}' has no {row.index[row == 0][0]} pairs; {remedy}")
+
+
+def _read(name: str, profile: Profile, skip_broken: bool) -> tuple[str, Path, pd.DataFrame, pd.DataFrame | None]:
+    """Return title, folder and pairs of a dataset, and the pairs of its exam or None; nothing is split yet."""
+    if name == "miniature":
+        folder, title = render_world(world_of(profile)), f"the miniature ({profile.name})"
+        exam = read_catalogue(render_world(world_of(profile, exam=True))).assign(split="exam")
+    else:
+        folder = _advance_folder() if name == "advance" else Path(name).expanduser()
+        title = "ADVANCE" if name == "advance" else folder.name
+        exam = None
+    return title, folder, read_catalogue(folder, skip_broken), exam
 
 
 @cache
@@ -138,24 +190,18 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
     Raises:
         UserError: the dataset is not there or cannot be used; the message says what to do.
     """
-    if name == "miniature":
-        folder, title = render_world(world_of(profile)), f"the miniature ({profile.name})"
-        exam = read_catalogue(render_world(world_of(profile, exam=True))).assign(split="exam")
-    else:
-        folder = _advance_folder() if name == "advance" else Path(name).expanduser()
-        title = "ADVANCE" if name == "advance" else folder.name
-        exam = None
-    catalogue = read_catalogue(folder, skip_broken)
+    title, folder, catalogue, exam = _read(name, profile, skip_broken)
     catalogue = catalogue.assign(split=split.of(catalogue))
     if split.by != "pair":
-        _check_split(catalogue, folder)
+        _check_split(catalogue, folder, split)
+    if split.by == "given":
+        title += ", split as given"
     return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
 
 
 @cache
 def _arrays(name: str, profile: Profile, skip_broken: bool, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
-    dataset = open_dataset(name, profile, skip_broken=skip_broken)
-    parts = [part for part in (dataset.catalogue, dataset.exam) if len(part)]
+    parts = [part for part in _read(name, profile, skip_broken)[2:] if part is not None]
     images = [image_array(part, profile.image_side) for part in parts]
     log_mels = [log_mel_array(part, front_end) for part in parts]
     if len(parts) == 1:

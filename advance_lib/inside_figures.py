@@ -23,6 +23,9 @@ from advance_lib.figures import PAPER_COLOUR, image_file, loss_colour, player, s
 from advance_lib.knowledge_figures import short
 from advance_lib.robustness import STRENGTHS, degraded
 
+# Behind a number, so that a line does not run through it.
+CARD = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+
 
 def approach(cell: str) -> str:
     """Return a short name for a cell that sees: its senses for L_s alone, else its transfer."""
@@ -77,16 +80,27 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
             colour = loss_colour(cell)
             axis.plot([found["mean_low"], found["mean_high"]], [row, row], color=colour, linewidth=2)
             axis.plot(found["mean"], row, "o", color=colour, markersize=7)
-            axis.text(found["mean"], row - 0.2, _number(found["mean"]), color=colour, ha="center", fontsize=8)
+            axis.text(
+                found["mean"], row - 0.2, _number(found["mean"]), color=colour, ha="center", fontsize=8, bbox=CARD
+            )
         for line, (name, value) in zip(("--", ":", "-."), marks.get(measure, {}).items(), strict=False):
             axis.axvline(value, color=PAPER_COLOUR, linestyle=line, label=name)
-        if marks.get(measure):
-            axis.legend(frameon=False, fontsize=8, loc="best")
         axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.6))
         axis.margins(x=0.12)
         axis.grid(False, axis="y")
     axes[0, 0].set_yticks(range(len(cells)), [approach(cell) for cell in cells])
+    lines = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    if lines:
+        figure.legend(lines.values(), lines, loc="outside upper right", ncols=len(lines), frameon=False, fontsize=8)
     return figure
+
+
+def readable(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
+    """Return a table of `comparisons.compare_means` with the approaches' short names, for a page."""
+    shown = table.assign(approach=table["cell"].map(approach)).set_index(["measure", "approach"])
+    least = 10.0**-decimals
+    p = shown["p"].map(lambda p: f"< {least:g}" if p < least else f"{p:.{decimals}f}")
+    return shown[["mean", "deviation", "difference", "low", "high"]].round(decimals).assign(p=p)
 
 
 def _number(value: float) -> str:

@@ -102,7 +102,14 @@ def run_dots(
         colour = loss_colour(cell)
         axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
         axis.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=3)
-        axis.text(values.mean(), row - 0.26, f"{values.mean():.3g}", ha="center", va="bottom", color=colour)
+        axis.text(
+            values.mean(),
+            row - 0.26,
+            f"{values.mean():.{1 if values.mean() >= 10 else 2}f}",
+            ha="center",
+            va="bottom",
+            color=colour,
+        )
     for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
         at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
         axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)

@@ -28,6 +28,9 @@ from advance_lib.comparisons import (
 )
 from advance_lib.distributions import SHOWN, compound_of, event_distribution, separations
 from advance_lib.experiments import CELLS, TRANSFERS
+from advance_lib.hearing import advance_posteriors, agreement, mixed_events, real_responses, recall_of_mixed
+from advance_lib.knowledge import posteriors
+from advance_lib.networks.weights import weights_file
 from advance_lib.presets import CODE, PAPER, Preset, choices
 from advance_lib.results import over_epochs, scores
 from advance_lib.robustness import guesses, robustness
@@ -220,7 +223,31 @@ def inside(settings: Settings) -> dict:
     return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
 
 
-STUDIES = {"tables": tables, "presets": presets, "weights": weights, "inside": inside}
+def hearing(settings: Settings) -> dict:
+    """Listen to a dataset with a network that was trained on AudioSet, and compare with the published posteriors."""
+    data, published = settings.open(), advance_posteriors()
+    unknown = sorted(set(data.scenes) - set(published.columns))
+    if unknown:
+        raise UserError(f"{data.folder}: ADVANCE has no scene '{unknown[0]}', so there is nothing to compare with")
+    y, train = real_responses(data.catalogue, weights_file("mn04")), data.rows()["train"]
+    targets = data.catalogue["scene"].map(data.scenes.index).to_numpy()
+    measured = pd.DataFrame(posteriors(y[train], targets[train], len(data.scenes)).T, published.index, data.scenes)
+    published = published[data.scenes]
+    frequent = (measured.max(axis=1) + published.max(axis=1)).nlargest(24).index
+    found = {
+        "agreement": _rounded(agreement(measured, published).rename_axis("scene").reset_index()),
+        "measured": _rounded(measured.loc[frequent].reset_index()),
+        "published": _rounded(published.loc[frequent].reset_index()),
+    }
+    if mixed := mixed_events(data):
+        generator = np.random.default_rng(0)
+        shuffled = [recall_of_mixed(y, [mixed[i] for i in generator.permutation(len(mixed))]) for _ in range(20)]
+        found |= {"recall": recall_of_mixed(y, mixed), "recall, shuffled": float(np.mean(shuffled))}
+        found["clips that name an event"] = sum(map(bool, mixed))
+    return record("What EfficientAT mn04 hears", settings, [], **found)
+
+
+STUDIES = {"tables": tables, "presets": presets, "weights": weights, "inside": inside, "hearing": hearing}
 
 
 def run_study(name: str, settings: Settings, path: Path) -> Path:

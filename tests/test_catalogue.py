@@ -86,6 +86,27 @@ def test_locations_can_be_given_by_scene_where_ids_repeat(tiny):
         read_catalogue(tiny)
 
 
+def test_a_split_can_be_given_with_locations_or_without(tiny):
+    plain = read_catalogue(tiny)
+    (tiny / "pairs.csv").write_text("id,split\n00000,train\n00001,test\n")
+    table = read_catalogue(tiny)
+    assert list(table.columns) == [*module.COLUMNS, "split"] and table[module.COLUMNS].equals(plain)
+    found = table.set_index("id")["split"]
+    assert (found["00000"], found["00001"]) == ("train", "test") and found.drop(["00000", "00001"]).isna().all()
+    (tiny / "pairs.csv").write_text("scene,id,location,split\nice,01000,floe,train\nwood,01000,tree,test\n")
+    found = read_catalogue(tiny).set_index("id").loc["01000"]
+    assert (found["scene"], found["location"], found["split"]) == ("ice", "floe", "train")
+    (tiny / "pairs.csv").write_text("id,split\n00000,train\n00000,test\n")
+    with pytest.raises(DatasetError, match="00000 occurs twice"):
+        read_catalogue(tiny)
+
+
+def test_other_columns_change_nothing(tiny):
+    plain = read_catalogue(tiny)
+    (tiny / "pairs.csv").write_text("id,scene,start_s,events\n00000,desert,0.5,wind\n")
+    assert read_catalogue(tiny).equals(plain)
+
+
 def test_the_same_photograph_at_two_locations_is_reported(tiny):
     shutil.copy(tiny / "vision" / "ice" / "01000.jpg", tiny / "vision" / "ice" / "01005.jpg")
     with pytest.warns(UserWarning, match="3 pairs share .* 01000, 01000_1, 01005") as caught:

@@ -11,6 +11,8 @@ COMMANDS = (
     "table",
     "study",
     "predict",
+    "listen",
+    "download",
     "chapter",
     "pages",
     "calibrate",
@@ -21,7 +23,7 @@ COMMANDS = (
 def test_help_explains_every_option(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
-    assert stop.value.code == 0 and "--profile" in capsys.readouterr().out
+    assert stop.value.code == 0 and f"usage: advance {command} " in capsys.readouterr().out
 
 
 def test_every_option_has_a_help_text():
@@ -45,6 +47,9 @@ def test_every_option_has_a_help_text():
         (["table", "1", "--field", "relevance=ica"], "preset field 'relevance'"),
         (["train", "--split", "theirs.npy"], "no split 'theirs.npy'"),
         (["study", "everything"], "no study 'everything'"),
+        (["listen", "nowhere.wav"], "nowhere.wav: no such file"),
+        (["listen", "pyproject.toml", "--top", "0"], "--top 0"),
+        (["download", "weights", "mn99"], "no weights 'mn99'"),
     ],
 )
 def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_path):

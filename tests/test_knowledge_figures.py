@@ -37,7 +37,7 @@ def test_dots_of_runs_and_the_marks_beside_them():
     table = pd.DataFrame({"cell": ["image/Ls"] * 2 + ["image+sound/KL|Na"] * 2, "fscore": [70.0, 72.0, 60.0, 64.0]})
     axis = knowledge_figures.run_dots(table, "fscore", "F", {"paper": {"image/Ls": 72.85}}, from_zero=True).axes[0]
     assert texts(axis) == ["image, L_s", "image + sound, KL|Na"] and axis.get_xlim()[0] == 0
-    assert [text.get_text() for text in axis.texts] == ["71", "62"]
+    assert [text.get_text() for text in axis.texts] == ["71.0", "62.0"]
     marks = next(line for line in axis.lines if line.get_label() == "paper")
     assert list(marks.get_xdata()) == [72.85] and list(marks.get_ydata()) == [0]
 

@@ -70,6 +70,13 @@ def process(app, what, name, obj, options, lines) -> None:
         text = linked_chapters(text, titles(app.env.chapters))
     text = re.sub(r"^Returns:\n +", ":returns: ", text, flags=re.MULTILINE)  # else "One row: …" would be a type
     lines[:] = as_rst(text, app.env.library_modules).split("\n")
+    app.env.before_napoleon = list(lines)
+
+
+def restore(app, what, name, obj, options, lines) -> None:
+    """Undo what the Google style makes of an attribute's text: it takes all before the first colon for a type."""
+    if what == "attribute":
+        lines[:] = app.env.before_napoleon
 
 
 def skip(app, what, name, obj, skipped, options) -> bool | None:
@@ -101,6 +108,7 @@ def setup(app) -> dict:
     """Called by Sphinx."""
     app.connect("env-before-read-docs", begin)
     app.connect("autodoc-process-docstring", process, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-docstring", restore, priority=600)
     app.connect("autodoc-skip-member", skip)
     app.add_directive("learning-goals", LearningGoals)
     return {"parallel_read_safe": True}

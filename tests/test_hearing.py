@@ -1,0 +1,65 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from advance_lib import hearing
+from advance_lib.catalogue import read_catalogue
+from advance_lib.datasets import open_dataset
+from advance_lib.hearing import advance_posteriors, agreement, mixed_events, real_responses, recall_of_mixed
+from advance_lib.media import read_clip
+from advance_lib.networks.audioset import event_names
+from advance_lib.networks.efficientat import EfficientAT, log_mel
+from advance_lib.profiles import get_profile
+from advance_lib.published import SCENES
+
+
+def test_the_published_posteriors_are_those_of_advance(shared):
+    given = pd.read_csv(shared / "advance" / "scene_event_posteriors.csv", index_col="event")
+    assert advance_posteriors().equals(given[list(SCENES)])
+
+
+def test_the_published_posteriors_are_in_audiosets_order():
+    table = advance_posteriors()
+    assert tuple(table.index) == event_names() and tuple(table.columns) == SCENES
+    assert table.loc["Speech", "airport"] == 0.6041
+
+
+def test_every_clip_is_heard_by_the_network(tiny, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    network = EfficientAT().eval()
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    pairs = read_catalogue(tiny).head(3)
+    found = real_responses(pairs, tmp_path / "weights.pt")
+    with torch.inference_mode():
+        last = network(log_mel(*read_clip(pairs["sound"][2]))[None])[0].sigmoid()[0]
+    assert found.shape == (3, 527) and found[2] == pytest.approx(last.numpy(), abs=1e-6)
+    monkeypatch.setattr(hearing, "load", None)  # the second time, nothing is computed
+    assert np.array_equal(real_responses(pairs, tmp_path / "weights.pt"), found)
+
+
+def test_agreement_by_hand():
+    """Four events: the first is frequent everywhere; the second is special for ice, the third for wood."""
+    published = pd.DataFrame({"ice": [0.9, 0.3, 0.1, 0.05], "wood": [0.9, 0.1, 0.3, 0.05]}, index=list("abcd"))
+    same = agreement(published, published)
+    assert same["own"].tolist() == [1, 1] and same["place"].tolist() == [1, 1]
+    assert same["others"].to_numpy() == pytest.approx([0.8, 0.8])  # ranks 4 3 2 1 and 4 2 3 1
+    swapped = agreement(published.rename(columns={"ice": "wood", "wood": "ice"}), published)
+    assert swapped["own"].to_numpy() == pytest.approx([0.8, 0.8])  # still high: what is frequent everywhere
+    assert (swapped["above"] < 0).all() and swapped["place"].tolist() == [2, 2]
+
+
+def test_mixed_events_are_read_by_scene_and_id(tiny):
+    data = open_dataset(str(tiny), get_profile("smoke"))
+    assert mixed_events(data) is None
+    first = data.catalogue.iloc[0]
+    row = {"scene": first["scene"], "id": first["id"], "location": first["location"], "events": "Rain;Wind"}
+    pd.DataFrame([row]).to_csv(tiny / "pairs.csv", index=False)
+    assert mixed_events(data)[:2] == [["Rain", "Wind"], []]
+
+
+def test_recall_counts_clips_that_name_an_event():
+    names = event_names()
+    responses = np.zeros((3, 527))
+    responses[0, 7], responses[1, 9], responses[2, 11] = 1, 1, 1
+    assert recall_of_mixed(responses, [[names[7]], [names[500]], []], top=1) == 0.5
