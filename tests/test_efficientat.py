@@ -121,6 +121,18 @@ def test_squeeze_and_excitation_by_hand(network):
     np.testing.assert_allclose(squeeze(x).detach(), x.numpy() * weights[..., None, None], rtol=1e-5, atol=1e-6)
 
 
+def test_blocks_add_their_input_where_shapes_allow_it(state):
+    network = EfficientAT().eval()
+    network.load_state_dict(state)
+    for block, (_, stride, entering, _, leaving, _) in zip(network.features[1:-1], TABLE, strict=True):
+        projection = block.block[-1][1]
+        nn.init.zeros_(projection.weight), nn.init.zeros_(projection.bias)
+        x = torch.randn(1, entering, 6, 8)
+        expected = x if stride == 1 and entering == leaving else torch.zeros(1, leaving, 6 // stride, 8 // stride)
+        with torch.no_grad():
+            assert torch.equal(block(x), expected)
+
+
 def mel(hertz):
     return 1127 * np.log(1 + hertz / 700)
 

@@ -85,8 +85,8 @@ def test_the_networks_of_both_files_say_what_the_originals_say(originals, tmp_pa
     assert len(visual.classes) == 30 and len({audio.key, visual.key}) == 2
     assert audio.score != audio.score and visual.score != visual.score  # not known
     recipe = Recipe("image+sound", "resnet101", "resnet50 audio", Schedule(1, 1, 1e-3, 0.0))
-    model = build(recipe, 13, 48, visual.weights, audio.weights).eval()
-    image, sound = torch.randn(2, 3, 48, 48), torch.randn(2, 1, 32, 16)
+    model = build(recipe, 13, 32, visual.weights, audio.weights).eval()
+    image, sound = torch.randn(1, 3, 32, 32), torch.randn(1, 1, 24, 16)
     with torch.no_grad():
         for ours, theirs, x in (
             (model.visual, originals["resnet101"], image),

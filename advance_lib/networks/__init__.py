@@ -1,5 +1,5 @@
-"""Networks that others have trained: EfficientAT, which knows AudioSet's 527 sound events.
+"""Networks that others have trained.
 
-``efficientat`` is the network with its front end, ``audioset`` has the names of its outputs, and ``weights``
-fetches the file of its parameters.
+``efficientat`` knows AudioSet's 527 sound events, whose names are in ``audioset``; ``weights`` fetches the file of its
+parameters. ``official`` reads the paper's own pre-trained networks, and ``imagenet`` torchvision's.
 """
