@@ -4,8 +4,6 @@ import io
 import os
 import pickle
 import warnings
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -231,30 +229,12 @@ def test_other_files(tmp_path, listing):
 
 
 @pytest.fixture
-def server(listing, monkeypatch):
+def server(web, listing, monkeypatch):
     """Serves the listing; holds the paths that it was asked for."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200 if self.path == "/av-geotag.npy" else 404)
-            self.end_headers()
-            self.wfile.write(listing.read_bytes())
-
-        def log_message(self, *args):
-            pass
-
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        monkeypatch.setattr(official, "LISTING_URL", f"http://127.0.0.1:{server.server_port}/av-geotag.npy")
-        monkeypatch.setattr(official, "LISTING_SHA256", hashlib.sha256(listing.read_bytes()).hexdigest())
-        yield asked
-        server.shutdown()
-        thread.join()
+    address, asked = web("/av-geotag.npy", listing.read_bytes())
+    monkeypatch.setattr(official, "LISTING_URL", address)
+    monkeypatch.setattr(official, "LISTING_SHA256", hashlib.sha256(listing.read_bytes()).hexdigest())
+    return asked
 
 
 def test_fetched_once(server, build, catalogue, listing):

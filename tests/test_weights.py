@@ -1,6 +1,4 @@
 import hashlib
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 
@@ -18,29 +16,11 @@ def no_folder(monkeypatch):
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(web, monkeypatch):
     """Serves a tiny file in place of the real one; holds the paths that it was asked for."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200 if self.path == "/v1/tiny.pt" else 404)
-            self.end_headers()
-            self.wfile.write(CONTENT)
-
-        def log_message(self, *args):
-            pass
-
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        monkeypatch.setitem(WEIGHTS, "mn04", Weights(f"http://127.0.0.1:{server.server_port}/v1/tiny.pt", SHA256))
-        yield asked
-        server.shutdown()
-        thread.join()
+    address, asked = web("/v1/tiny.pt", CONTENT)
+    monkeypatch.setitem(WEIGHTS, "mn04", Weights(address, SHA256))
+    return asked
 
 
 def test_kept_beside_the_build_folder_or_where_one_says(build, monkeypatch, tmp_path):
