@@ -131,12 +131,11 @@ def predict(arguments: argparse.Namespace) -> None:
         print(f"\nwhere the evidence for {scenes.index[0]} lies: {path}")
 
 
-def _bars(title: str, probabilities, *, whole_names: bool = False) -> None:
+def _bars(title: str, probabilities) -> None:
     print(title)
-    width = max(28, *map(len, probabilities.keys())) if whole_names else 28
+    width = max(28, *map(len, probabilities.keys()))
     for name, probability in probabilities.items():
-        shown = name if whole_names else name.split(",")[0]
-        print(f"  {shown:{width}s} {probability:6.1%} {'█' * round(40 * probability)}")
+        print(f"  {name:{width}s} {probability:6.1%} {'█' * round(40 * probability)}")
 
 
 def listen(arguments: argparse.Namespace) -> None:
@@ -163,7 +162,7 @@ def listen(arguments: argparse.Namespace) -> None:
     top = events.topk(min(arguments.top, len(events)))
     names = event_names()
     heard = {names[i]: probability for i, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)}
-    _bars(f"heard in {arguments.sound.name}", heard, whole_names=True)
+    _bars(f"heard in {arguments.sound.name}", heard)
 
 
 def download(arguments: argparse.Namespace) -> None:
