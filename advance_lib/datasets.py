@@ -191,11 +191,14 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
         UserError: the dataset is not there or cannot be used; the message says what to do.
     """
     title, folder, catalogue, exam = _read(name, profile, skip_broken)
+    has_split = "split" in catalogue
     catalogue = catalogue.assign(split=split.of(catalogue))
     if split.by != "pair":
         _check_split(catalogue, folder, split)
     if split.by == "given":
         title += ", split as given"
+    elif has_split:
+        warnings.warn(f"{folder}: pairs.csv has a column split that is not used; --split given takes it", stacklevel=2)
     return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
 
 

@@ -166,3 +166,9 @@ def test_advance_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("ADVANCE_DATA", str(tmp_path))
     with pytest.raises(UserError, match="Zenodo record 3828124"):
         open_dataset("advance", SMOKE)
+
+
+def test_a_given_split_that_is_not_asked_for_is_not_passed_over_in_silence(tiny):
+    (tiny / "pairs.csv").write_text("id,split\n00000,train\n")
+    with pytest.warns(UserWarning, match="a column split that is not used"):
+        open_dataset(str(tiny), PROFILES["smoke"])
