@@ -14,6 +14,7 @@ def _settings(arguments: argparse.Namespace):
     from advance_lib.datasets import split_named
     from advance_lib.presets import get_preset
     from advance_lib.settings import Settings
+    from advance_lib.sources import Sources
 
     return Settings(
         arguments.profile,
@@ -22,7 +23,12 @@ def _settings(arguments: argparse.Namespace):
         arguments.device,
         arguments.skip_broken,
         get_preset(getattr(arguments, "preset", "paper"), getattr(arguments, "field", [])),
-        split_named(getattr(arguments, "split", "location")),
+        split_named(getattr(arguments, "split", "own")),
+        Sources(
+            getattr(arguments, "visual", "rendered"),
+            getattr(arguments, "audio", "rendered"),
+            getattr(arguments, "teacher", None),
+        ),
     )
 
 
@@ -61,7 +67,7 @@ def features(arguments: argparse.Namespace) -> None:
 
 def pretrain(arguments: argparse.Namespace) -> None:
     from advance_lib.profiles import get_profile
-    from advance_lib.runs import pretrained_audio, pretrained_visual, render_pretraining_sets
+    from advance_lib.sources import pretrained_audio, pretrained_visual, render_pretraining_sets
 
     profile = get_profile(arguments.profile)
     if arguments.what == "sets":
@@ -103,10 +109,8 @@ def study(arguments: argparse.Namespace) -> None:
 
 
 def predict(arguments: argparse.Namespace) -> None:
-    from advance_lib.one_pair import events_heard, recognise, write_activation
-    from advance_lib.presets import Preset
-    from advance_lib.profiles import get_profile
-    from advance_lib.runs import finished, load_checkpoint, pretrained_audio
+    from advance_lib.one_pair import events_heard, open_pair, recognise, write_activation
+    from advance_lib.runs import finished
 
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
@@ -116,18 +120,14 @@ def predict(arguments: argparse.Namespace) -> None:
         settings = _settings(arguments)
         request = settings.request("image+sound/Ls", settings.seed_list[0])
         checkpoint = finished([request], arguments.device)[0].folder / "model.safetensors"
-    pair = (checkpoint, arguments.image, arguments.sound)
-    scenes = recognise(*pair)
+    pair = open_pair(checkpoint, arguments.image, arguments.sound)
+    scenes = recognise(pair)
     _bars("scene", scenes)
-    config = load_checkpoint(checkpoint)[2]
     if arguments.events:
-        request = config["request"]
-        front_end = Preset(**request["preset"]).front_end
-        network = pretrained_audio(get_profile(request["profile"]), arguments.device, front_end)
-        _bars("\nheard by N_a(0)", events_heard(*pair, network).head(arguments.events))
-    if arguments.map or "image" in config["recipe"]["senses"]:
+        _bars("\nheard by N_a(0)", events_heard(pair, arguments.device).head(arguments.events))
+    if arguments.map or "image" in pair.recipe.senses:
         path = arguments.map or Path(f"{arguments.image.stem}-activation.jpg")
-        write_activation(*pair, scenes.index[0], path)
+        write_activation(pair, scenes.index[0], path)
         print(f"\nwhere the evidence for {scenes.index[0]} lies: {path}")
 
 
@@ -215,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         dataset: bool = True,
         seeds: bool = False,
         presets: bool = False,
+        sources: bool = False,
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         command.set_defaults(run=run)
@@ -238,9 +239,18 @@ def _parser() -> argparse.ArgumentParser:
                 help="one field of the preset, such as relevance=pca; may be repeated",
             )  # fmt: skip
             command.add_argument(
-                "--split", default="location",
-                help="location, official (fetches the authors' list), the path of their av-geotag.npy, or pair",
+                "--split", default="own",
+                help="location, given (column split of pairs.csv), official (fetches the authors' list), the path of "
+                "their av-geotag.npy, or pair (default: given where there is such a column, else location)",
             )  # fmt: skip
+        if presets or sources:
+            command.add_argument(
+                "--visual", default="rendered", help="N_v(0): rendered, official or imagenet (default: rendered)"
+            )
+            command.add_argument(
+                "--audio", default="rendered", help="N_a(0), fine-tuned: rendered, official or mn04 (default: rendered)"
+            )
+            command.add_argument("--teacher", help="whose knowledge is transferred, where it is not that of --audio")
         if seeds:
             command.add_argument("--seeds", help="how many, or a list such as 0,1,2 (default: the profile's)")
             command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
@@ -270,7 +280,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("number", type=int, help="1, 2 or 3")
     command.add_argument("--csv", action="store_true", help="print CSV")
 
-    command = add("study", study, "run a long study and keep its results as a small JSON file", seeds=True)
+    command = add(
+        "study", study, "run a long study and keep its results as a small JSON file", seeds=True, sources=True
+    )
     command.add_argument("name", help="tables, presets, weights, inside or hearing")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
 

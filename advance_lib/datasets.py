@@ -13,13 +13,16 @@ import pandas as pd
 
 from advance_lib.cache import UserError, digest
 from advance_lib.catalogue import DatasetError, catalogue_digest, read_catalogue
-from advance_lib.features import FrontEnd, image_array, log_mel_array
+from advance_lib.features import image_array, log_mel_array
 from advance_lib.graph import advance_folder
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.miniature.world import World, render_world
+from advance_lib.networks.mn04 import early_maps
+from advance_lib.networks.weights import weights_file
 from advance_lib.official_split import official_split
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
+from advance_lib.sources import RENDERED, Sources
 from advance_lib.splits import SPLITS, split_by_location, split_by_pair
 
 
@@ -45,7 +48,7 @@ def given_split(catalogue: pd.DataFrame) -> pd.Series:
     if len(wrong := names[~split.isin(SPLITS)]):
         raise DatasetError(
             f"pairs.csv: the split of {len(wrong)} of {len(names)} pairs is none of {', '.join(SPLITS)}: "
-            f"{_first(wrong)}; mend the column, or split by location"
+            f"{_first(wrong)}; mend the column, or choose --split location"
         )
     splits_of_places = split.groupby(catalogue["location"]).nunique()
     if len(torn := splits_of_places.index[splits_of_places > 1]):
@@ -62,13 +65,14 @@ class Split:
     """Which split: the tables use the default one; the spread over splits is reported apart.
 
     Attributes:
-        by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"official"`` for the authors'
-            own split of ADVANCE, or ``"pair"`` for the mistake that the book measures.
+        by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"own"`` for that column where
+            there is one and else by location, ``"official"`` for the authors' own split of ADVANCE, or ``"pair"``
+            for the mistake that the book measures.
         seed: which of the many such splits; there is one given and one official split.
         listing: path of the authors' ``av-geotag.npy``; None fetches it.
     """
 
-    by: str = "location"
+    by: str = "own"
     seed: int = 0
     listing: str | None = None
 
@@ -76,25 +80,25 @@ class Split:
         """Return the split of each pair of a catalogue."""
         if self.by == "official":
             return official_split(catalogue, self.listing)
-        if self.by == "given":
+        if self.by == "given" or (self.by == "own" and "split" in catalogue):
             return given_split(catalogue)
-        return {"location": split_by_location, "pair": split_by_pair}[self.by](catalogue, self.seed)
+        return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
 
 
 THE_SPLIT = Split()
 
 
 def split_named(name: str) -> Split:
-    """Return a split by name: ``"location"``, ``"given"``, ``"official"``, ``"pair"``, or the path of the listing.
+    """Return a split by name: one of `Split`'s words, or the path of the authors' listing.
 
     Raises:
         UserError: neither one of these names nor a file.
     """
-    if name in ("location", "given", "official", "pair"):
+    if name in ("own", "location", "given", "official", "pair"):
         return Split(name)
     if not Path(name).is_file():
         raise UserError(
-            f"no split '{name}'; choose location, given, official, pair, or the path of the authors' av-geotag.npy"
+            f"no split '{name}'; choose own, location, given, official, pair, or the path of the authors' av-geotag.npy"
         )
     return Split("official", listing=str(Path(name).absolute()))
 
@@ -155,7 +159,7 @@ def _advance_folder() -> Path:
 def _check_split(catalogue: pd.DataFrame, folder: Path, split: Split) -> None:
     remedy = (
         "mend the column split of pairs.csv"
-        if split.by == "given"
+        if "split" in catalogue and split.by in ("given", "own")
         else "if other scenes use the same numbers for other places, give locations in pairs.csv (columns scene, id, "
         "location)"
     )
@@ -191,30 +195,38 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
         UserError: the dataset is not there or cannot be used; the message says what to do.
     """
     title, folder, catalogue, exam = _read(name, profile, skip_broken)
-    has_split = "split" in catalogue
+    given = split.by == "given" or (split.by == "own" and "split" in catalogue)
     catalogue = catalogue.assign(split=split.of(catalogue))
     if split.by != "pair":
         _check_split(catalogue, folder, split)
-    if split.by == "given":
+    if given:
         title += ", split as given"
-    elif has_split:
-        warnings.warn(f"{folder}: pairs.csv has a column split that is not used; --split given takes it", stacklevel=2)
     return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
 
 
 @cache
-def _arrays(name: str, profile: Profile, skip_broken: bool, front_end: FrontEnd) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(
+    name: str, profile: Profile, skip_broken: bool, preset: Preset, sources: Sources
+) -> tuple[np.ndarray, np.ndarray]:
     parts = [part for part in _read(name, profile, skip_broken)[2:] if part is not None]
     images = [image_array(part, profile.image_side) for part in parts]
-    log_mels = [log_mel_array(part, front_end) for part in parts]
+    if sources.audio == "mn04":
+        sounds = [early_maps(part, weights_file("mn04")) for part in parts]
+    else:
+        sounds = [log_mel_array(part, sources.front_end(preset)) for part in parts]
     if len(parts) == 1:
-        return images[0], log_mels[0]
-    return np.concatenate(images), np.concatenate(log_mels)
+        return images[0], sounds[0]
+    return np.concatenate(images), np.concatenate(sounds)
 
 
 @cache
 def inputs_of(
-    name: str, profile: Profile, split: Split = THE_SPLIT, skip_broken: bool = False, preset: Preset = PAPER
+    name: str,
+    profile: Profile,
+    split: Split = THE_SPLIT,
+    skip_broken: bool = False,
+    preset: Preset = PAPER,
+    sources: Sources = RENDERED,
 ) -> tuple[Dataset, Inputs]:
     """Return a dataset and its arrays, normalised with the statistics of its training split.
 
@@ -224,10 +236,11 @@ def inputs_of(
         split: which split.
         skip_broken: leave unusable pairs out.
         preset: front end and scale of the colours.
+        sources: the networks that the arrays are for; its ``audio`` and ``visual`` say what these expect.
     """
     dataset = open_dataset(name, profile, split, skip_broken)
-    images, log_mels = _arrays(name, profile, skip_broken, preset.front_end)
+    images, log_mels = _arrays(name, profile, skip_broken, preset, sources)
     scenes = {scene: index for index, scene in enumerate(dataset.scenes)}
     targets = dataset.pairs["scene"].map(scenes).to_numpy(np.int64)
-    normaliser = Normaliser.of(images, log_mels, dataset.rows()["train"], preset.image_scale == "raw")
+    normaliser = Normaliser.of(images, log_mels, dataset.rows()["train"], sources.raw_colours(preset))
     return dataset, Inputs(images, log_mels, targets, normaliser)

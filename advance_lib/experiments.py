@@ -10,6 +10,7 @@ from advance_lib.cache import UserError
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
 from advance_lib.recogniser import Recipe
+from advance_lib.sources import RENDERED, Sources
 from advance_lib.training import Schedule
 
 # Section 5.1, found by the paper's authors in a grid search on ADVANCE; the chapter Choosing α and β has our own.
@@ -49,7 +50,14 @@ def heading(cell: str) -> str:
     return {"Ls": "L_s", "Ls†": "L_s †"}.get(approach, f"+ L_{approach}")
 
 
-def recipe_of(cell: str, profile: Profile, preset: Preset = PAPER, alpha: float = ALPHA, beta: float = BETA) -> Recipe:
+def recipe_of(
+    cell: str,
+    profile: Profile,
+    preset: Preset = PAPER,
+    alpha: float = ALPHA,
+    beta: float = BETA,
+    sources: Sources = RENDERED,
+) -> Recipe:
     """Return what to train for a cell.
 
     Args:
@@ -58,6 +66,7 @@ def recipe_of(cell: str, profile: Profile, preset: Preset = PAPER, alpha: float 
         preset: the choices in which paper and code differ.
         alpha: α.
         beta: β.
+        sources: of the pre-trained networks.
 
     Raises:
         UserError: no table has such a cell.
@@ -78,10 +87,11 @@ def recipe_of(cell: str, profile: Profile, preset: Preset = PAPER, alpha: float 
     )
     return Recipe(
         senses,
-        profile.visual,
-        profile.audio,
+        sources.visual_backbone(profile),
+        sources.audio_backbone(profile),
         schedule,
         pretrained=not approach.endswith("†"),
+        new_event_head=sources.new_event_head or preset.event_head == "fresh",
         transfer=None if transfer == "Ls" else transfer,
         supervised=not approach.startswith("only "),
         alpha=alpha,

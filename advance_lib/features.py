@@ -100,10 +100,21 @@ def resized(image: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _computed(
+def computed_rows(
     kind: str, paths: list[str], hashes: list[str], settings: dict, row: Callable[[Path], np.ndarray]
 ) -> np.ndarray:
-    """Compute one array row per file, in parallel, into a memory-mapped file; an interruption loses no row."""
+    """Return one array row per file, computed in parallel where missing; an interruption loses no row.
+
+    Args:
+        kind: begins the name of the array in the cache.
+        paths: files.
+        hashes: of their contents.
+        settings: everything else that the rows depend on, but for this module's code.
+        row: of one file; called in threads.
+
+    Returns:
+        (files, …), memory-mapped.
+    """
 
     def make(folder: Path) -> None:
         values_file, done_file = folder / "values.npy", folder / "done.npy"
@@ -147,7 +158,7 @@ def log_mel_array(catalogue: pd.DataFrame, front_end: FrontEnd = PAPER_FRONT_END
     def row(path: Path) -> np.ndarray:
         return log_mel(*read_clip(path), front_end).astype(np.float16)
 
-    return _computed("log_mel", list(catalogue["sound"]), list(catalogue["sound_sha256"]), asdict(front_end), row)
+    return computed_rows("log_mel", list(catalogue["sound"]), list(catalogue["sound_sha256"]), asdict(front_end), row)
 
 
 def image_array(catalogue: pd.DataFrame, side: int) -> np.ndarray:
@@ -164,4 +175,4 @@ def image_array(catalogue: pd.DataFrame, side: int) -> np.ndarray:
     def row(path: Path) -> np.ndarray:
         return resized(read_image(path), side)
 
-    return _computed("images", list(catalogue["image"]), list(catalogue["image_sha256"]), {"side": side}, row)
+    return computed_rows("images", list(catalogue["image"]), list(catalogue["image_sha256"]), {"side": side}, row)

@@ -4,19 +4,14 @@ Chapter: Real photographs, real recordings.
 """
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.stats import spearmanr
 
-from advance_lib.cache import PACKAGE, code_digest, digest, entry, file_digest, written_whole
+from advance_lib.cache import PACKAGE
 from advance_lib.datasets import Dataset
-from advance_lib.media import read_clip
 from advance_lib.networks.audioset import event_names
-from advance_lib.networks.efficientat import load, log_mel
-from advance_lib.progress import progress
 
 
 @cache
@@ -26,31 +21,6 @@ def advance_posteriors() -> pd.DataFrame:
     Source: posteriors published with the official code, DTaoo/Multimodal-Aerial-Scene-Recognition at b5345f5 (MIT).
     """
     return pd.read_csv(PACKAGE / "networks" / "advance_posteriors.csv", index_col="event")
-
-
-def real_responses(pairs: pd.DataFrame, weights: Path) -> np.ndarray:
-    """Return y(a) of every clip by EfficientAT, computed where it is missing.
-
-    Args:
-        pairs: columns ``sound`` (path) and ``sound_sha256``.
-        weights: file of the network's parameters.
-
-    Returns:
-        (pairs, 527) float32 probabilities.
-    """
-
-    def make(folder: Path) -> None:
-        network = load(weights)
-        heard = []
-        with torch.inference_mode():
-            for path in progress(list(pairs["sound"]), "listening"):
-                heard.append(network(log_mel(*read_clip(path))[None])[0].sigmoid()[0].numpy())
-        with written_whole(folder / "responses.npy") as partial, open(partial, "wb") as file:
-            np.save(file, np.stack(heard))
-
-    code = code_digest("advance_lib.networks.efficientat")
-    key = digest(list(pairs["sound_sha256"]), file_digest(weights), code, code_digest("advance_lib.media"))
-    return np.load(entry("features", f"heard-{key}", make) / "responses.npy")
 
 
 def agreement(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

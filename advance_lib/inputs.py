@@ -39,12 +39,12 @@ class Normaliser:
 
         Args:
             images: (samples, side, side, 3) uint8, or None.
-            log_mels: (samples, T, F) in dB, or None.
+            log_mels: (samples, T, F) in dB, or None; maps of mn04 are not normalised.
             rows: of the training split.
             raw_colours: leave colours between 0 and 255, as the official code does.
         """
         bands, colours = (np.zeros(64), np.ones(64)), (np.zeros(3), np.ones(3))
-        if log_mels is not None:
+        if log_mels is not None and log_mels.ndim == 3:
             bands = _moments(log_mels, rows, 1.0)
         if raw_colours:
             colours = np.zeros(3), np.full(3, 1 / 255)
@@ -68,7 +68,7 @@ class Batch(NamedTuple):
 
     Attributes:
         image: (batch, 3, side, side) float32, or None.
-        log_mel: (batch, 1, T, F) float32, or None.
+        log_mel: (batch, 1, T, F) float32, or (batch, channels, frequency, time) maps, or None.
         target: (batch,) scene indices, or (batch, events) for pre-training on events.
         events: f_e(a, N_a(0)), (batch, events) pre-activations of the teacher, or None.
     """
@@ -85,7 +85,8 @@ class Inputs:
 
     Attributes:
         images: (samples, side, side, 3) uint8, or None: the network then gets no image.
-        log_mels: (samples, T, F) raw dB, or None: the network then gets no sound.
+        log_mels: (samples, T, F) raw dB, or (samples, channels, frequency, time) for a network whose first blocks
+            stay as they are, or None: the network then gets no sound.
         targets: (samples,) scene indices or (samples, events) presences.
         normaliser: statistics of the training split.
         events: (samples, events) pre-activations of the teacher, or None.
@@ -114,6 +115,7 @@ class Inputs:
             image = image.contiguous(memory_format=torch.channels_last)
         if self.log_mels is not None:
             log_mel = torch.from_numpy(self.log_mels[rows].astype(np.float32))
-            log_mel = ((log_mel - self.normaliser.band_mean) / self.normaliser.band_std)[:, None]
+            if log_mel.ndim == 3:
+                log_mel = ((log_mel - self.normaliser.band_mean) / self.normaliser.band_std)[:, None]
         events = None if self.events is None else torch.from_numpy(self.events[rows])
         return Batch(image, log_mel, torch.from_numpy(self.targets[rows]), events)

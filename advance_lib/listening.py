@@ -102,7 +102,7 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test", device
     rows = []
     for run in runs:
         asked = run.request
-        data, _ = inputs_of(asked.dataset, asked.sizes, asked.split, asked.skip_broken, asked.preset)
+        data, _ = inputs_of(*asked.data)
         teacher = known.pre_activations[data.rows()[split]]
         student = event_responses(run, split, device)
         points = 100 * np.abs(sigmoid(student) - sigmoid(teacher)).mean()

@@ -1,4 +1,4 @@
-"""N_v, N_a and N_v+a: two residual networks, their features side by side, one linear layer (section 4.1).
+"""N_v, N_a and N_v+a: two networks, their features side by side, one linear layer (section 4.1).
 
 Chapters: Seeing, Recognising with one and two senses.
 """
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet
 from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from advance_lib.networks.efficientat import FineTuned
 
 
 class ResNet(resnet.ResNet):
@@ -25,6 +27,8 @@ class ResNet(resnet.ResNet):
         width: channels of the stem; 64 in the standard networks.
         strides: of the stem convolution and of the four stages.
     """
+
+    sound_shape = (1, 400, 64)  # channels, T, F (section 5.1)
 
     def __init__(
         self,
@@ -66,13 +70,17 @@ class ResNet(resnet.ResNet):
         return self.fc(self.represent(x))
 
 
-BACKBONES: dict[str, Callable[[int], ResNet]] = {
+Backbone = ResNet | FineTuned
+
+BACKBONES: dict[str, Callable[[int], Backbone]] = {
     # 96-pixel photographs end in 12 × 12 maps, fine enough for activation maps.
     "narrow visual": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, width=16, strides=(2, 1, 1, 2, 1)),
     "narrow audio": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, channels=1, width=16),
     # Section 5.1; the audio stem's stride of 1 is that of the released checkpoint (official-code: resnet-audio).
     "resnet101": lambda classes: ResNet(Bottleneck, (3, 4, 23, 3), classes),
     "resnet50 audio": lambda classes: ResNet(Bottleneck, (3, 4, 6, 3), classes, channels=1, strides=(1, 1, 2, 2, 2)),
+    # Not the paper's: small, and trained on AudioSet by others.
+    "mn04": FineTuned,
 }
 
 
@@ -107,17 +115,15 @@ class AudiovisualNet(nn.Module):
         scenes: number of scenes.
         image_side: side of the photographs in pixels, the shape of a zero image.
         events_on: ``"Na"``, ``"Nv+a"``, or None for no events.
-        spectrogram: (T, F) of a zero spectrogram.
     """
 
     def __init__(
         self,
         visual: ResNet,
-        audio: ResNet,
+        audio: Backbone,
         scenes: int,
         image_side: int,
         events_on: str | None = None,
-        spectrogram: tuple[int, int] = (400, 64),
     ):
         super().__init__()
         self.visual = visual
@@ -127,14 +133,14 @@ class AudiovisualNet(nn.Module):
         if events_on == "Nv+a":
             self.event_head = nn.Linear(visual.features + audio.features, audio.fc.out_features)
         self.register_buffer("no_image", torch.zeros(1, 3, image_side, image_side), persistent=False)
-        self.register_buffer("no_sound", torch.zeros(1, 1, *spectrogram), persistent=False)
+        self.register_buffer("no_sound", torch.zeros(1, *audio.sound_shape), persistent=False)
 
     def forward(self, image: Tensor | None, log_mel: Tensor | None) -> Outputs:
         """Return scene outputs, both representations, and event outputs where there is a head for them.
 
         Args:
             image: (batch, 3, side, side) normalised, or None for zeros.
-            log_mel: (batch, 1, T, F) normalised, or None for zeros.
+            log_mel: (batch, 1, T, F) normalised, or what else N_a takes, or None for zeros.
         """
         visual = _silent(self.visual, self.no_image) if image is None else self.visual.represent(image)
         audio = _silent(self.audio, self.no_sound) if log_mel is None else self.audio.represent(log_mel)
@@ -147,7 +153,7 @@ class AudiovisualNet(nn.Module):
         return Outputs(self.scene_head(joint), visual, audio, events)
 
 
-def _silent(backbone: ResNet, zeros: Tensor) -> Tensor:
+def _silent(backbone: Backbone, zeros: Tensor) -> Tensor:
     """Return N(0), (1, features): one evaluation for the whole batch, since all its samples are alike.
 
     Batch norm uses its running statistics even in training: those of a batch of zeros have no variance, and

@@ -3,7 +3,7 @@
 Chapter: Recognising with one and two senses.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,79 +19,108 @@ from advance_lib.features import log_mel, resized
 from advance_lib.inputs import Inputs
 from advance_lib.media import read_clip, read_image
 from advance_lib.models import BACKBONES, AudiovisualNet
-from advance_lib.pretraining import FirstOf, Pretrained
+from advance_lib.networks import efficientat
+from advance_lib.presets import Preset
+from advance_lib.pretraining import FirstOf
+from advance_lib.profiles import get_profile
 from advance_lib.recogniser import Recipe, seen_by
 from advance_lib.runs import load_checkpoint, recipe_in
+from advance_lib.sources import Sources, pretrained_audio
 from advance_lib.training import predictions, start
 
 
-def _opened(checkpoint: Path, image: Path | str, sound: Path | str) -> tuple[AudiovisualNet, Recipe, Inputs, dict]:
-    model, normaliser, config = load_checkpoint(checkpoint)
-    recipe = recipe_in(config)
-    inputs = Inputs(
-        resized(read_image(image), config["image_side"])[None],
-        log_mel(*read_clip(sound), recipe.preset.front_end)[None],
-        np.zeros(1, np.int64),
-        normaliser,
-    )
-    return model, recipe, inputs, config
+@dataclass(frozen=True)
+class OnePair:
+    """A photograph and a recording before a recogniser.
+
+    Attributes:
+        checkpoint: ``model.safetensors`` of a run.
+        photograph: (height, width, 3) uint8, as it is.
+        model: the recogniser, in evaluation mode.
+        recipe: what it was trained to be.
+        sources: of its pre-trained networks.
+        inputs: photograph and recording as the recogniser takes them, one row.
+        config: of the run.
+    """
+
+    checkpoint: Path
+    photograph: np.ndarray
+    model: AudiovisualNet
+    recipe: Recipe
+    sources: Sources
+    inputs: Inputs
+    config: dict
 
 
-def recognise(checkpoint: Path, image: Path | str, sound: Path | str) -> pd.Series:
-    """Return p(scene) for one photograph and one recording, highest first.
+def _heard(clip: tuple[np.ndarray, int], sources: Sources, preset: Preset) -> np.ndarray:
+    if sources.audio == "mn04":
+        return efficientat.log_mel(*clip).numpy()
+    return log_mel(*clip, sources.front_end(preset))
+
+
+def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair:
+    """Open a photograph and a recording with a trained recogniser.
 
     Args:
         checkpoint: ``model.safetensors`` of a run.
         image: photograph.
         sound: recording of at least two seconds; the first ten are used.
+
+    Raises:
+        UserError: the checkpoint is none; `media.MediaError` where photograph or recording cannot be used.
     """
-    model, recipe, inputs, config = _opened(checkpoint, image, sound)
-    inputs = seen_by(recipe.senses, inputs)
-    found = predictions(start("cpu", "32-true"), model, inputs, np.arange(1), nn.Softmax(dim=1))
-    return pd.Series(found[0], index=config["scenes"], name="p(scene)").sort_values(ascending=False)
+    model, normaliser, config = load_checkpoint(checkpoint)
+    recipe, sources, photograph = recipe_in(config), Sources(**config["request"]["sources"]), read_image(image)
+    heard = _heard(read_clip(sound), sources, recipe.preset)
+    inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
+    return OnePair(checkpoint, photograph, model, recipe, sources, inputs, config)
 
 
-def events_heard(checkpoint: Path, image: Path | str, sound: Path | str, network: Pretrained) -> pd.Series:
-    """Return y(a) = σ(f_e(a, N_a(0))), the soft responses to one recording, highest first (section 4.2).
+def recognise(pair: OnePair) -> pd.Series:
+    """Return p(scene), highest first."""
+    inputs = seen_by(pair.recipe.senses, pair.inputs)
+    found = predictions(start("cpu", "32-true"), pair.model, inputs, np.arange(1), nn.Softmax(dim=1))
+    return pd.Series(found[0], index=pair.config["scenes"], name="p(scene)").sort_values(ascending=False)
+
+
+def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
+    """Return y(a) = σ(f_e(a, N_a(0))), the soft responses to the recording, highest first (section 4.2).
+
+    N_a(0) is the network that the recogniser's audio part started from.
 
     Args:
-        checkpoint: ``model.safetensors`` of a run, whose normaliser and front end the network is given.
-        image: photograph.
-        sound: recording of at least two seconds; the first ten are used.
-        network: N_a(0) of the run's profile.
+        pair: opened.
+        device: that N_a(0) is pre-trained on where it is missing.
     """
-    _, recipe, inputs, _ = _opened(checkpoint, image, sound)
-    teacher = BACKBONES[recipe.audio](len(network.classes))
+    profile = get_profile(pair.config["request"]["profile"])
+    network = pretrained_audio(profile, device, pair.recipe.preset, Sources(audio=pair.sources.audio))
+    teacher = BACKBONES[pair.recipe.audio](len(network.classes))
     teacher.load_state_dict(load_file(network.weights))
-    sounds = replace(inputs, images=None)
+    sounds = replace(pair.inputs, images=None)
     found = predictions(start("cpu", "32-true"), FirstOf(teacher).eval(), sounds, np.arange(1), nn.Sigmoid())
     return pd.Series(found[0], index=list(network.classes), name="y").sort_values(ascending=False)
 
 
-def write_activation(checkpoint: Path, image: Path | str, sound: Path | str, scene: str, path: Path) -> None:
+def write_activation(pair: OnePair, scene: str, path: Path) -> None:
     """Write the class activation map of a scene over the photograph, in the photograph's own size.
 
     Args:
-        checkpoint: ``model.safetensors`` of a run with an image input.
-        image: photograph.
-        sound: recording of at least two seconds.
+        pair: opened.
         scene: whose evidence is asked for.
         path: picture to write; its suffix says the format.
 
     Raises:
         UserError: the recogniser sees nothing, or the format is not known.
     """
-    model, recipe, inputs, config = _opened(checkpoint, image, sound)
-    if "image" not in recipe.senses:
-        raise UserError(f"{checkpoint}: recognises sounds only, so there is no activation map; leave --map out")
-    batch = inputs.batch(np.arange(1), augment=False)
+    if "image" not in pair.recipe.senses:
+        raise UserError(f"{pair.checkpoint}: recognises sounds only, so there is no activation map; leave --map out")
+    batch = pair.inputs.batch(np.arange(1), augment=False)
     with torch.inference_mode():
-        found = activation_map(model, batch.image, torch.tensor([config["scenes"].index(scene)]))[0].numpy()
-    photograph = read_image(image)
-    height, width = photograph.shape[:2]
+        found = activation_map(pair.model, batch.image, torch.tensor([pair.config["scenes"].index(scene)]))[0].numpy()
+    height, width = pair.photograph.shape[:2]
     enlarged = np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
     try:
         with written_whole(path) as partial:
-            overlay(photograph, enlarged).save(partial)
+            overlay(pair.photograph, enlarged).save(partial)
     except ValueError:
         raise UserError(f"{path}: no known format of pictures; name it .jpg or .png") from None

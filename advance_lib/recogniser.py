@@ -32,6 +32,8 @@ class Recipe:
         audio: name of N_a there.
         schedule: epochs and learning rate.
         pretrained: start from the pre-trained networks; False is the paper's †.
+        new_event_head: N_a gets a new linear layer for events instead of the classifier of N_a(0); so it must where
+            the teacher is another network.
         transfer: L_Ω: ``"KL|Na"``, ``"SQ|Na"``, ``"KL|Nv+a"``, ``"SQ|Nv+a"``, ``"E1"``, ``"E"``, or None.
         supervised: L = L_s + αL_Ω; False leaves L = L_Ω, as in Table 3.
         alpha: α, the weight of the transfer.
@@ -44,6 +46,7 @@ class Recipe:
     audio: str
     schedule: Schedule
     pretrained: bool = True
+    new_event_head: bool = False
     transfer: str | None = None
     supervised: bool = True
     alpha: float = 0.1
@@ -57,7 +60,7 @@ class Recipe:
 
 
 def build(
-    recipe: Recipe, scenes: int, image_side: int, visual: Path | None, audio: Path | None, events: int = 1
+    recipe: Recipe, scenes: int, image_side: int, visual: Path | None, audio: Path | None, events: int | None = None
 ) -> AudiovisualNet:
     """Build N_v+a and fill in the pre-trained weights.
 
@@ -66,20 +69,22 @@ def build(
         scenes: outputs of the scene head.
         image_side: pixels.
         visual: safetensors file of N_v(0), or None to start at random.
-        audio: the same of N_a(0), whose classifier is the event head on N_a.
-        events: outputs of an audio classifier that starts at random.
+        audio: the same of N_a(0), whose classifier is the event head on N_a. A recipe that starts at random uses of
+            it what is never trained: mn04's first blocks.
+        events: outputs of an audio classifier that starts at random; None for as many as N_a(0) has.
     """
     backbones = []
-    for name, weights, classes in ((recipe.visual, visual, 1), (recipe.audio, audio, events)):
+    for name, weights, classes in ((recipe.visual, visual, 1), (recipe.audio, audio, events or 1)):
         state = load_file(weights) if weights else {}
         backbone = BACKBONES[name](len(state["fc.bias"]) if state else classes)
         if state:
-            backbone.load_state_dict(state)
+            fixed = {key: value for key, value in state.items() if key.startswith("early.")}
+            backbone.load_state_dict(state if recipe.pretrained else fixed, strict=recipe.pretrained)
         backbones.append(backbone)
-    model = AudiovisualNet(*backbones, scenes, image_side, recipe.events_on)
-    if recipe.preset.event_head == "fresh":
-        model.audio.fc = nn.Linear(model.audio.features, model.audio.fc.out_features)
-    return model
+    _, heard = backbones
+    if recipe.new_event_head:
+        heard.fc = nn.Linear(heard.features, events or heard.fc.out_features)
+    return AudiovisualNet(*backbones, scenes, image_side, recipe.events_on)
 
 
 def objective(recipe: Recipe, knowledge: Knowledge | None) -> Callable[[Outputs, Batch], Tensor]:
@@ -150,7 +155,7 @@ def train_recogniser(
     """
     fabric = start(device, recipe.schedule.precision)
     torch.manual_seed(seed)
-    model = build(recipe, scenes, inputs.images.shape[1], *weights, len(knowledge.events) if knowledge else 1)
+    model = build(recipe, scenes, inputs.images.shape[1], *weights, len(knowledge.events) if knowledge else None)
     inputs = seen_by(recipe.senses, inputs)
     if knowledge:
         inputs = replace(inputs, events=knowledge.pre_activations)

@@ -89,7 +89,7 @@ CONDITIONS = [(kind, level) for kind, strengths in STRENGTHS.items() for level i
 @lru_cache(maxsize=1)
 def _degraded_split(request: Request, split: str) -> list[np.ndarray]:
     """Return the photographs of a split under every condition: the same for all runs on a dataset."""
-    data, inputs = inputs_of(request.dataset, request.sizes, request.split, request.skip_broken, request.preset)
+    data, inputs = inputs_of(*request.data)
     images = inputs.images[data.rows()[split]]
     return [degraded(images, *condition) for condition in CONDITIONS]
 

@@ -38,18 +38,16 @@ from advance_lib.cache import (
 )
 from advance_lib.datasets import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
 from advance_lib.experiments import ALPHA, BETA, recipe_of
-from advance_lib.features import PAPER_FRONT_END, FrontEnd
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.knowledge import Knowledge, knowledge_of
 from advance_lib.metrics import weighted_scores
-from advance_lib.miniature.world import render_aerial_set, render_event_set
 from advance_lib.models import BACKBONES, AudiovisualNet
 from advance_lib.presets import PAPER, Preset
-from advance_lib.pretraining import Pretrained, pretrain_audio, pretrain_visual
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
 from advance_lib.published import METRICS
 from advance_lib.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
+from advance_lib.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.training import (
     Schedule,
     accelerator,
@@ -58,8 +56,6 @@ from advance_lib.training import (
     start,
     weights_file,
 )
-
-Networks = tuple[Pretrained, Pretrained] | None
 
 # glibc returns large blocks to the system and faults them in again at the next step: a fifth of an audio step.
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26)}
@@ -88,6 +84,7 @@ class Request:
         preset: the choices in which paper and code differ.
         alpha: α, the weight of the transfer.
         beta: β, the weight of L_E2 within L_E.
+        sources: of the pre-trained networks.
     """
 
     cell: str
@@ -99,6 +96,7 @@ class Request:
     preset: Preset = PAPER
     alpha: float = ALPHA
     beta: float = BETA
+    sources: Sources = RENDERED
 
     @property
     def sizes(self) -> Profile:
@@ -112,7 +110,12 @@ class Request:
         Raises:
             UserError: unknown cell or profile.
         """
-        return recipe_of(self.cell, self.sizes, self.preset, self.alpha, self.beta)
+        return recipe_of(self.cell, self.sizes, self.preset, self.alpha, self.beta, self.sources)
+
+    @property
+    def data(self) -> tuple:
+        """Which arrays the run is trained on: the arguments of `inputs_of` and `known_of`."""
+        return self.dataset, self.sizes, self.split, self.skip_broken, self.preset, self.sources
 
 
 @dataclass(frozen=True)
@@ -150,47 +153,17 @@ def environment(device: str) -> dict[str, str]:
     return ours | {name: version(name) for name in PACKAGES}
 
 
-def _pretraining_schedule(profile: Profile) -> Schedule:
-    return Schedule(
-        profile.pretrain_epochs,
-        profile.batch_size,
-        profile.pretrain_learning_rate,
-        profile.weight_decay,
-        "cosine",
-        profile.precision,
-    )
-
-
-def render_pretraining_sets(profile: Profile) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the miniature's AID and its AudioSet, rendering them where they are missing."""
-    return render_aerial_set(profile.aerial_pictures, profile.image_side), render_event_set(profile.event_clips)
-
-
-@cache
-def pretrained_visual(profile: Profile, device: str = "auto", raw_colours: bool = False) -> Pretrained:
-    """Return N_v(0) of a profile, trained where it is missing."""
-    pictures = render_aerial_set(profile.aerial_pictures, profile.image_side)
-    schedule = _pretraining_schedule(profile)
-    return pretrain_visual(pictures, profile.image_side, profile.visual, schedule, device, raw_colours)
-
-
-@cache
-def pretrained_audio(profile: Profile, device: str = "auto", front_end: FrontEnd = PAPER_FRONT_END) -> Pretrained:
-    """Return N_a(0) of a profile, trained where it is missing."""
-    clips = render_event_set(profile.event_clips)
-    return pretrain_audio(clips, profile.audio, _pretraining_schedule(profile), device, front_end)
-
-
 def pretrained_networks(request: Request, device: str = "auto") -> Networks:
-    """Return N_v(0) and N_a(0) for a request, each trained where it is missing and needed.
+    """Return the pre-trained networks of a request, each trained where it is missing, the library's own and needed.
 
-    A network that starts at random (†) needs neither; one without transfer would need no N_a(0) where it hears
-    nothing, but its silent branch is part of the network.
+    A network that starts at random (†) needs none but mn04, whose first blocks are never trained; one without
+    transfer would need no N_a(0) where it hears nothing, but its silent branch is part of the network.
     """
+    which, sources = (request.sizes, device, request.preset), request.sources
     if not request.recipe.pretrained:
-        return None
-    visual = pretrained_visual(request.sizes, device, request.preset.image_scale == "raw")
-    return visual, pretrained_audio(request.sizes, device, request.preset.front_end)
+        return Networks(audio=pretrained_audio(*which, sources) if sources.audio == "mn04" else None)
+    teacher = pretrained_audio(*which, Sources(audio=sources.teaching)) if request.recipe.transfer else None
+    return Networks(pretrained_visual(*which, sources), pretrained_audio(*which, sources), teacher)
 
 
 @cache
@@ -200,14 +173,17 @@ def known_of(
     split: Split = THE_SPLIT,
     skip_broken: bool = False,
     preset: Preset = PAPER,
+    sources: Sources = RENDERED,
     device: str = "auto",
 ) -> Knowledge:
-    """Return what N_a(0) knows of a dataset, computed where it is missing; arguments as for `inputs_of`."""
-    dataset, inputs = inputs_of(name, profile, split, skip_broken, preset)
-    network = pretrained_audio(profile, device, preset.front_end)
-    data_key = digest(dataset.key(), str(preset.front_end))
+    """Return what the teacher knows of a dataset, computed where it is missing; arguments as for `inputs_of`."""
+    teacher = Sources(audio=sources.teaching)
+    dataset, inputs = inputs_of(name, profile, split, skip_broken, preset, teacher)
+    network = pretrained_audio(profile, device, preset, teacher)
+    data_key = digest(dataset.key(), str(teacher.front_end(preset)))
     rows, scenes = dataset.rows(), len(dataset.scenes)
-    return knowledge_of(network, profile.audio, inputs, data_key, rows, scenes, preset, device)
+    backbone = teacher.audio_backbone(profile)
+    return knowledge_of(network, backbone, inputs, data_key, rows, scenes, preset, device)
 
 
 def _key(request: Request, networks: Networks, device: str) -> str:
@@ -217,7 +193,7 @@ def _key(request: Request, networks: Networks, device: str) -> str:
         request.seed,
         dataset.key(),
         request.sizes.image_side,
-        [network.key for network in networks] if networks else None,
+        [network and network.key for network in networks],
         effective_precision(device, request.sizes.precision),
         code_digest("advance_lib.recogniser"),
         code_digest("advance_lib.features"),
@@ -228,11 +204,10 @@ def _key(request: Request, networks: Networks, device: str) -> str:
 def _train(request: Request, networks: Networks, device: str, folder: Path) -> None:
     """Train and evaluate one run, and leave its files in ``folder``."""
     recipe = request.recipe
-    which = (request.dataset, request.sizes, request.split, request.skip_broken, request.preset)
-    dataset, inputs = inputs_of(*which)
-    knowledge = known_of(*which, device) if recipe.transfer else None
+    dataset, inputs = inputs_of(*request.data)
+    knowledge = known_of(*request.data, device) if recipe.transfer else None
     rows = dataset.rows()
-    weights = tuple(network.weights for network in networks) if networks else (None, None)
+    weights = tuple(network and network.weights for network in networks[:2])
     began = time.perf_counter()
     model, fabric, history = train_recogniser(
         recipe, inputs, knowledge, rows, len(dataset.scenes), request.seed, weights, folder, device
@@ -270,7 +245,7 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
         "events": list(knowledge.events) if knowledge else None,
         "image_side": request.sizes.image_side,
         "data": dataset.key(),
-        "pretrained": [network.key for network in networks] if networks else None,
+        "pretrained": [network and network.key for network in networks],
         "environment": environment(device),
     }
     with written_whole(folder / "predictions.parquet") as partial:
@@ -326,10 +301,9 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
     workers = min(jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
     if workers > 1:
         for request, _ in missing.values():  # features and knowledge once, before the workers ask for them
-            which = (request.dataset, request.sizes, request.split, request.skip_broken, request.preset)
-            inputs_of(*which)
+            inputs_of(*request.data)
             if request.recipe.transfer:
-                known_of(*which, device)
+                known_of(*request.data, device)
         os.environ |= ALLOCATION  # the workers start with it
         trained = Parallel(n_jobs=workers, return_as="generator_unordered")(
             delayed(_in_worker)(key, *one, device) for key, one in missing.items()
@@ -390,12 +364,11 @@ def opened(run: Run, device: str = "auto") -> tuple[Fabric, AudiovisualNet, Data
     Returns:
         The Fabric, the network in evaluation mode, the dataset, and its inputs without the sense that the run lacks.
     """
-    asked = run.request
     fabric = start(device, "32-true")
     network, _, _ = load_checkpoint(run.folder / "model.safetensors")
-    data, inputs = inputs_of(asked.dataset, asked.sizes, asked.split, asked.skip_broken, asked.preset)
+    data, inputs = inputs_of(*run.request.data)
     network = network.to(fabric.device, memory_format=torch.channels_last)
-    return fabric, network, data, seen_by(asked.recipe.senses, inputs)
+    return fabric, network, data, seen_by(run.request.recipe.senses, inputs)
 
 
 def recipe_in(config: dict) -> Recipe:

@@ -9,6 +9,7 @@ from advance_lib.experiments import CELLS
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished
+from advance_lib.sources import RENDERED, Sources
 
 L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")
 OTHER_SPLITS = (1, 2)  # besides the tables' own, split 0
@@ -47,6 +48,7 @@ class Settings:
         skip_broken: leave unusable pairs of the dataset out.
         preset: the choices in which paper and code differ.
         split: of the dataset, where a request names no other.
+        sources: of the pre-trained networks.
     """
 
     profile: str
@@ -56,6 +58,7 @@ class Settings:
     skip_broken: bool = False
     preset: Preset = PAPER
     split: Split = THE_SPLIT
+    sources: Sources = RENDERED
 
     @property
     def sizes(self) -> Profile:
@@ -73,7 +76,7 @@ class Settings:
 
     def request(self, cell: str, seed: int, split: Split | None = None, **changes: object) -> Request:
         """Return the request for one run of a cell with these settings; ``changes`` are other fields of a request."""
-        fields = {"preset": self.preset} | changes
+        fields = {"preset": self.preset, "sources": self.sources} | changes
         return Request(cell, seed, self.dataset, self.profile, split or self.split, self.skip_broken, **fields)
 
     def requests(self, *cells: str, split: Split | None = None) -> list[Request]:
@@ -87,7 +90,7 @@ class Settings:
 
     def requests_of_splits(self) -> list[Request]:
         """Return the runs of the L_s cells on other splits by location, one training seed each."""
-        splits = [Split(seed=seed) for seed in OTHER_SPLITS]
+        splits = [Split("location", seed) for seed in OTHER_SPLITS]
         return [self.request(cell, self.seed_list[0], split) for split in splits for cell in L_S_CELLS]
 
     def runs(self, *cells: str) -> list[Run]:

@@ -6,7 +6,7 @@ Chapters: The claims; What the paper says, what its code does; Choosing Î± and Î
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +28,13 @@ from advance_lib.comparisons import (
 )
 from advance_lib.distributions import SHOWN, compound_of, event_distribution, separations
 from advance_lib.experiments import CELLS, TRANSFERS
-from advance_lib.hearing import advance_posteriors, agreement, mixed_events, real_responses, recall_of_mixed
-from advance_lib.knowledge import posteriors
-from advance_lib.networks.weights import weights_file
+from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
 from advance_lib.presets import CODE, PAPER, Preset, choices
 from advance_lib.results import over_epochs, scores
 from advance_lib.robustness import guesses, robustness
 from advance_lib.runs import Request, Run, environment, finished, known_of
 from advance_lib.settings import Settings
+from advance_lib.sources import Sources
 from advance_lib.statistics import paired_t_over_seeds
 
 RESULTS = PACKAGE.parent / "results"
@@ -77,6 +76,7 @@ def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) 
         "data_hash": settings.open().key(),
         "profile": settings.profile,
         "seeds": list(settings.seed_list),
+        "networks": asdict(settings.sources),
         "commit": commit or "unknown",
         "environment": environment(settings.device),
         "minutes of training": round(sum(run.metrics["seconds"] for run in runs) / 60, 1),
@@ -203,8 +203,7 @@ def inside(settings: Settings) -> dict:
     """Measure where networks look, how events separate scenes, and what bad photographs cost, on the largest split."""
     runs = settings.runs(*LOOKED_INTO)
     split, device = splits_of(runs)[-1], settings.device
-    request = runs[0].request
-    known = known_of(request.dataset, request.sizes, request.split, request.skip_broken, request.preset, device)
+    known = known_of(*runs[0].request.data, device)
     found = {}
     if settings.dataset == "miniature":  # only there is it known where the objects are
         looked = localisation(runs, [split], device)
@@ -229,9 +228,9 @@ def hearing(settings: Settings) -> dict:
     unknown = sorted(set(data.scenes) - set(published.columns))
     if unknown:
         raise UserError(f"{data.folder}: ADVANCE has no scene '{unknown[0]}', so there is nothing to compare with")
-    y, train = real_responses(data.catalogue, weights_file("mn04")), data.rows()["train"]
-    targets = data.catalogue["scene"].map(data.scenes.index).to_numpy()
-    measured = pd.DataFrame(posteriors(y[train], targets[train], len(data.scenes)).T, published.index, data.scenes)
+    known = known_of(*replace(settings, sources=Sources(audio="mn04")).request("sound/Ls", 0).data)
+    y = known.soft_responses
+    measured = pd.DataFrame(known.posteriors.T, published.index, data.scenes)
     published = published[data.scenes]
     frequent = (measured.max(axis=1) + published.max(axis=1)).nlargest(24).index
     found = {

@@ -77,7 +77,8 @@ def test_a_users_own_split(tiny):
     assert list(dataset.catalogue["split"]) == list(given) and set(dataset.rows()) == {"train", "validation", "test"}
     assert [len(rows) for rows in dataset.rows().values()] == [33, 3, 6] and dataset.title == "tiny, split as given"
     assert abs(inputs.batch(dataset.rows()["train"], augment=False).image.mean()) < 0.01  # normalised on these rows
-    by_location = open_dataset(str(tiny), SMOKE)
+    assert open_dataset(str(tiny), SMOKE).key() == dataset.key()  # it is the default where it is there
+    by_location = open_dataset(str(tiny), SMOKE, Split("location"))
     assert list(by_location.catalogue["split"]) != list(given) and by_location.key() != dataset.key()
 
 
@@ -127,7 +128,7 @@ def test_a_given_split_that_cannot_be_used(tiny, rows, word, words):
     own_split(tiny, change)
     with pytest.raises(UserError, match=words):
         open_dataset(str(tiny), SMOKE, Split("given"))
-    assert len(open_dataset(str(tiny), SMOKE).catalogue) == 42  # by location it is as good as before
+    assert len(open_dataset(str(tiny), SMOKE, Split("location")).catalogue) == 42  # as good as before
 
 
 def test_a_given_split_that_is_not_there(tiny):
@@ -166,9 +167,3 @@ def test_advance_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("ADVANCE_DATA", str(tmp_path))
     with pytest.raises(UserError, match="Zenodo record 3828124"):
         open_dataset("advance", SMOKE)
-
-
-def test_a_given_split_that_is_not_asked_for_is_not_passed_over_in_silence(tiny):
-    (tiny / "pairs.csv").write_text("id,split\n00000,train\n")
-    with pytest.warns(UserWarning, match="a column split that is not used"):
-        open_dataset(str(tiny), PROFILES["smoke"])

@@ -5,8 +5,8 @@ from PIL import Image
 from advance_lib.cache import UserError
 from advance_lib.cli import main
 from advance_lib.datasets import open_dataset
-from advance_lib.one_pair import events_heard, recognise, write_activation
-from advance_lib.runs import finished, known_of, pretrained_audio
+from advance_lib.one_pair import events_heard, open_pair, recognise, write_activation
+from advance_lib.runs import finished, known_of
 from advance_lib.settings import get_profile
 
 
@@ -21,7 +21,7 @@ def trained(request_of, tiny):
 
 def test_a_checkpoint_alone_recognises(trained):
     run, row, image, sound = trained
-    found = recognise(run.folder / "model.safetensors", image, sound)
+    found = recognise(open_pair(run.folder / "model.safetensors", image, sound))
     assert found.sum() == pytest.approx(1, abs=1e-5) and found.is_monotonic_decreasing
     for scene, probability in found.items():
         assert probability == pytest.approx(row[f"p({scene})"], abs=2e-3)  # the run saw half-precision log-mel
@@ -29,8 +29,7 @@ def test_a_checkpoint_alone_recognises(trained):
 
 def test_the_events_are_those_that_the_teacher_heard_for_the_whole_dataset(trained, tiny, quick):
     run, row, image, sound = trained
-    network = pretrained_audio(get_profile(quick), "cpu")
-    found = events_heard(run.folder / "model.safetensors", image, sound, network)
+    found = events_heard(open_pair(run.folder / "model.safetensors", image, sound), "cpu")
     known = known_of(str(tiny), get_profile(quick), device="cpu")
     pairs = open_dataset(str(tiny), get_profile(quick)).pairs
     index = pairs.index[(pairs["id"] == row["id"]) & (pairs["scene"] == row["scene"])][0]
@@ -40,12 +39,12 @@ def test_the_events_are_those_that_the_teacher_heard_for_the_whole_dataset(train
 
 def test_the_map_lies_over_the_photograph_in_its_own_size(trained, tmp_path):
     run, row, image, sound = trained
-    path = tmp_path / "map.png"
-    write_activation(run.folder / "model.safetensors", image, sound, row["scene"], path)
+    path, pair = tmp_path / "map.png", open_pair(run.folder / "model.safetensors", image, sound)
+    write_activation(pair, row["scene"], path)
     with Image.open(path) as over, Image.open(image) as photograph:
         assert over.size == photograph.size and np.asarray(over).std() > 0
     with pytest.raises(UserError, match=r"name it \.jpg or \.png"):
-        write_activation(run.folder / "model.safetensors", image, sound, row["scene"], tmp_path / "map.what")
+        write_activation(pair, row["scene"], tmp_path / "map.what")
     assert sorted(p.name for p in tmp_path.glob("*map*")) == ["map.png"]
 
 

@@ -9,6 +9,7 @@ from advance_lib.datasets import Split
 from advance_lib.presets import PAPER
 from advance_lib.runs import Request, finished, load_checkpoint, recipe_in
 from advance_lib.settings import parse_seeds
+from advance_lib.sources import Networks
 
 
 def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):
@@ -69,7 +70,7 @@ def test_an_end_at_any_moment_can_be_made_good(request_of, monkeypatch):
 
 
 def test_what_changes_the_key(request_of, tiny, monkeypatch):
-    networks = None
+    networks = Networks()
     key = runs._key(request_of, networks, "cpu")
     assert key == runs._key(request_of, networks, "cpu")
     others = [
@@ -89,10 +90,10 @@ def test_a_changed_file_changes_the_key(request_of, tiny):
 
     from advance_lib.datasets import open_dataset
 
-    before = runs._key(request_of, None, "cpu")
+    before = runs._key(request_of, Networks(), "cpu")
     write_pair(tiny, "ice", "01000", colour=(0, 0, 0))
     open_dataset.cache_clear()
-    assert runs._key(request_of, None, "cpu") != before
+    assert runs._key(request_of, Networks(), "cpu") != before
 
 
 def test_what_is_no_checkpoint_is_named(tmp_path):

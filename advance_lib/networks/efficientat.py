@@ -143,6 +143,7 @@ class EfficientAT(nn.Module):
 
     def __init__(self, width: float = 0.4, events: int = 527):
         super().__init__()
+        self.width = width
         channels = rounded(16 * width)
         layers = [_convolution(1, channels, nn.Hardswish, kernel=3, stride=2)]
         for row in BLOCKS:
@@ -186,6 +187,56 @@ class EfficientAT(nn.Module):
             frequency and time, before the classifier's two layers).
         """
         return self.late(self.early(log_mel))
+
+
+class FineTuned(nn.Module):
+    """EfficientAT as the library's audio network N_a: a representation N_a(a), and a linear classifier `fc` of it.
+
+    The blocks before the cut stay as they are, so the maps behind them can be computed once for every clip; the
+    others, the first layer of the classifier and `fc` are trained. There is no dropout.
+
+    Args:
+        events: outputs of `fc`.
+        width: factor on the channels.
+    """
+
+    sound_shape = (32, 8, 63)  # of a map, for ten seconds at width 0.4
+
+    def __init__(self, events: int = 527, width: float = 0.4):
+        super().__init__()
+        network = EfficientAT(width, events)
+        self.early = network.features[:CUT].requires_grad_(False)
+        self.late = network.features[CUT:]
+        self.hidden = network.classifier[2]
+        self.fc = network.classifier[5]
+
+    @classmethod
+    def of(cls, network: EfficientAT) -> "FineTuned":
+        """Return the same network in this form, its classifier included."""
+        hidden, fc = network.classifier[2], network.classifier[5]
+        parts = {"early": network.features[:CUT], "late": network.features[CUT:], "hidden": hidden, "fc": fc}
+        tuned = cls(fc.out_features, network.width)
+        tuned.load_state_dict({f"{p}.{k}": v for p, part in parts.items() for k, v in part.state_dict().items()})
+        return tuned
+
+    @property
+    def features(self) -> int:
+        """Length of the representation N_a(a)."""
+        return self.fc.in_features
+
+    def represent(self, x: Tensor) -> Tensor:
+        """Return the representation N_a(a), (batch, 512 at width 0.4).
+
+        Args:
+            x: (batch, 32, 8, 63) maps at the cut, or (batch, 1, 128, frames) spectrograms as from `log_mel`.
+        """
+        if x.shape[1] == 1:
+            x = self.early(x)
+        return nn.functional.hardswish(self.hidden(self.late(x).mean(dim=(2, 3))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the event outputs before the sigmoid, (batch, events)."""
+        return self.fc(self.represent(x))
 
 
 @cache

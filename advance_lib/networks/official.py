@@ -4,9 +4,8 @@ Zenodo record 4082894 has ``audioset_audio_pretrain.pt``, a ResNet-50 with a one
 outputs, and ``AID_visual_pretrain.pt``, a ResNet-101 with 30. Licence unknown: see the record. No checksum of
 either file is known here, so a file is known by its content alone.
 
-The networks expect the inputs of the authors' code. The audio network was trained on log-mel spectrograms with
-``n_fft=4096``, ``spectrum=magnitude`` and ``top_db=80``, the visual one on raw colours, ``image_scale=raw``:
-fields of `presets.Preset`.
+The networks expect the inputs of the authors' code, and get them with `sources.Sources`: the audio network was
+trained on log-mel spectrograms with the front end `FRONT_END`, the visual one on raw colours from 0 to 255.
 
 Only tensors are read, never code. Files saved through ``DataParallel`` fit, and files with an optimiser beside the
 weights. Files older than PyTorch 0.4.1 lack batch norm's ``num_batches_tracked``; these counters start at zero,
@@ -26,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from advance_lib.cache import UserError, digest, entry, file_digest, written_whole
+from advance_lib.features import FrontEnd
 from advance_lib.models import BACKBONES
 from advance_lib.networks.audioset import event_names
 from advance_lib.pretraining import Pretrained
@@ -33,6 +33,7 @@ from advance_lib.pretraining import Pretrained
 RECORD = "https://zenodo.org/record/4082894"
 AUDIO, VISUAL = "resnet50 audio", "resnet101"  # in `models.BACKBONES`
 AID_CATEGORIES = 30
+FRONT_END = FrontEnd(n_fft=4096, power=1.0, top_db=80.0)  # CVS_dataset.py:18,21
 WRAPPERS = ("model", "state_dict")
 PARALLEL = "module."  # what DataParallel puts before every name
 
