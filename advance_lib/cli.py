@@ -283,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(
         "study", study, "run a long study and keep its results as a small JSON file", seeds=True, sources=True
     )
-    command.add_argument("name", help="tables, presets, weights, inside or hearing")
+    command.add_argument("name", help="tables, presets, weights, inside, hearing or reasons")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from advance_lib.comparisons import codes
+from advance_lib.datasets import inputs_of
+from advance_lib.metrics import weighted_scores
 from advance_lib.models import AudiovisualNet
 from advance_lib.runs import Run, opened
 from advance_lib.training import predictions
@@ -48,6 +50,31 @@ def contributions(run: Run, split: str, device: str = "auto") -> tuple[np.ndarra
     parts = predictions(fabric, PartsOf(network).eval(), inputs, data.rows()[split], nn.Identity())
     seen, heard = parts.reshape(len(parts), 2, -1).transpose(1, 0, 2)
     return seen, heard, network.scene_head.bias.detach().cpu().numpy()
+
+
+def scores_of_parts(runs: Sequence[Run], split: str, device: str = "auto") -> pd.DataFrame:
+    """Return how well each part of the scene outputs does by itself, the other part kept at its mean.
+
+    A part that is right on the training pairs alone has learned them by heart.
+
+    Args:
+        runs: of one dataset, with both senses.
+        split: of that dataset, which may be the training split.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Returns:
+        One row per run: ``cell``, ``seed``, ``split``, and the weighted F-scores in percent of what was ``seen``,
+        of what was ``heard`` and of ``both``.
+    """
+    rows = []
+    for run in runs:
+        data, inputs = inputs_of(*run.request.data)
+        truth = inputs.targets[data.rows()[split]]
+        seen, heard, bias = contributions(run, split, device)
+        parts = {"seen": seen + heard.mean(0), "heard": heard + seen.mean(0), "both": seen + heard}
+        found = {name: weighted_scores(truth, (part + bias).argmax(1))["fscore"] for name, part in parts.items()}
+        rows.append({"cell": run.request.cell, "seed": run.request.seed, "split": split, **found})
+    return pd.DataFrame(rows)
 
 
 def carried(heard: np.ndarray, responses: np.ndarray, clips: int = 5) -> np.ndarray:

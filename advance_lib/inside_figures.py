@@ -19,7 +19,7 @@ from PIL import Image as Picture
 
 from advance_lib.activation import overlay
 from advance_lib.experiments import heading
-from advance_lib.figures import PAPER_COLOUR, image_file, loss_colour, player, scene_styles, sound_file
+from advance_lib.figures import PAPER_COLOUR, SENSE_COLOURS, image_file, loss_colour, player, scene_styles, sound_file
 from advance_lib.knowledge_figures import short
 from advance_lib.robustness import STRENGTHS, degraded
 
@@ -247,6 +247,31 @@ def event_scene_map(table: pd.DataFrame) -> Figure:
     )  # fmt: skip
     axis.set(xlabel="", ylabel="")
     axis.tick_params(labelsize=8)
+    return figure
+
+
+def parts_dots(table: pd.DataFrame) -> Figure:
+    """Draw how well the seen part, the heard part and both do, on the training pairs and on the test pairs.
+
+    Args:
+        table: from `contributions.scores_of_parts`, several splits in one.
+
+    Returns:
+        The figure: mean over the seeds with its deviation.
+    """
+    long = table.melt(["cell", "seed", "split"], var_name="part", value_name="F-score in %")
+    long["approach"] = long["cell"].map(approach)
+    splits = list(dict.fromkeys(long["split"]))
+    size = (8.6, 0.62 * long["approach"].nunique() + 1.5)
+    figure, axes = plt.subplots(1, len(splits), figsize=size, sharex=True, sharey=True, layout="constrained")
+    colours = dict(zip(("seen", "heard", "both"), SENSE_COLOURS.values(), strict=True))
+    for axis, split in zip(axes, splits, strict=True):
+        sns.pointplot(
+            long[long["split"] == split], y="approach", x="F-score in %", hue="part", palette=colours, ax=axis,
+            markers=["o", "s", "D"], linestyles="none", dodge=0.4, errorbar="sd", markersize=6, legend=axis is axes[0],
+        )  # fmt: skip
+        axis.set(title=split, ylabel="", xlim=(0, 102))
+    sns.move_legend(axes[0], "lower center", bbox_to_anchor=(1.0, -0.42), ncols=3, frameon=False, title=None)
     return figure
 
 

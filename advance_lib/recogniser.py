@@ -80,6 +80,9 @@ def build(
         if state:
             fixed = {key: value for key, value in state.items() if key.startswith("early.")}
             backbone.load_state_dict(state if recipe.pretrained else fixed, strict=recipe.pretrained)
+        for layer in backbone.modules():
+            if isinstance(layer, nn.BatchNorm2d) and not recipe.pretrained:
+                layer.momentum = 0.1  # from nothing, mn04's own 0.01 takes more steps than there are
         backbones.append(backbone)
     _, heard = backbones
     if recipe.new_event_head:

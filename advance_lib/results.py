@@ -3,7 +3,7 @@
 Chapter: Recognising with one and two senses.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,14 +27,23 @@ def scores(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def over_seeds(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return mean and sample deviation of each cell over its seeds: rows are cells, columns (metric, statistic).
+
+    Args:
+        table: as from `scores`, or the ``scores`` of a kept record.
+        split: whose scores.
+    """
+    return table[table["split"] == split].groupby("cell", sort=False)[list(METRICS)].agg(["mean", "std"])
+
+
 def mean_and_deviation(runs: Sequence[Run], split: str) -> pd.DataFrame:
     """Return mean and sample deviation of each cell: rows are cells, columns (metric, statistic).
 
     The deviation is over the seeds or, for a preset that tests several epochs of a run as the official code does
     (bayes_transfer.py:212-252), over those epochs, mean over the seeds.
     """
-    table = scores(runs)
-    found = table[table["split"] == split].groupby("cell", sort=False)[list(METRICS)].agg(["mean", "std"])
+    found = over_seeds(scores(runs), split)
     for cell in found.index:
         mine = [run for run in runs if run.request.cell == cell]
         if mine[0].request.preset.tested != "best":
@@ -62,25 +71,33 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
         data: what the runs were trained on, for the row labels.
 
     Returns:
+        As `beside_the_paper`.
+    """
+    seeds = len({run.request.seed for run in runs})
+    splits = [split for split in ("test", "exam") if any(split in run.metrics["scores"] for run in runs)]
+    return beside_the_paper(number, {
+        f"{data}, {split}, {seeds} seed{'s' * (seeds != 1)}": mean_and_deviation(runs, split) for split in splits
+    })  # fmt: skip
+
+
+def beside_the_paper(number: int, measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return measured scores in the layout of one of the paper's tables, above the paper's own figures.
+
+    Args:
+        number: of the table.
+        measured: row label to scores as from `mean_and_deviation`, the same cells in each.
+
+    Returns:
         Rows (where the figures come from, metric), in Table 2 (…, modality, metric); columns the approaches, in
         Table 1 below their inputs; entries ``mean ± std`` in percent, NaN where the paper has no such cell.
     """
-    seeds = len({run.request.seed for run in runs})
-    cells = [cell for cell in TABLES[number] if any(run.request.cell == cell for run in runs)]
-    sources: dict[str, Callable[[str, str], str]] = {}
-    for split in ("test", "exam"):
-        if any(split in run.metrics["scores"] for run in runs):
-            measured = mean_and_deviation(runs, split)
-            sources[f"{data}, {split}, {seeds} seed{'s' * (seeds != 1)}"] = lambda cell, metric, measured=measured: (
-                _plus_minus(*measured.loc[cell, metric])
-            )
-    sources["the paper, on ADVANCE, 5 runs"] = lambda cell, metric: _plus_minus(*paper_scores(cell)[metric])
-    entries = [
-        (source, senses_of(cell), METRIC_NAMES[metric], heading(cell), of(cell, metric))
-        for source, of in sources.items()
-        for cell in cells
-        for metric in METRICS
-    ]
+    cells = [cell for cell in TABLES[number] if cell in next(iter(measured.values())).index]
+    entries = []
+    for source, found in {**measured, "the paper, on ADVANCE, 5 runs": None}.items():
+        for cell in cells:
+            for metric in METRICS:
+                score = paper_scores(cell)[metric] if found is None else found.loc[cell, metric]
+                entries.append((source, senses_of(cell), METRIC_NAMES[metric], heading(cell), _plus_minus(*score)))
     table = pd.DataFrame(entries, columns=["source", "inputs", "metric", "approach", "score"])
     rows, columns = {
         1: (["source", "metric"], ["inputs", "approach"]),

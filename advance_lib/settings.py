@@ -1,11 +1,12 @@
 """The settings of a chapter: what its parameters cell says, and what follows from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advance_lib.cache import UserError
 from advance_lib.datasets import THE_SPLIT, Dataset, Split, open_dataset
 from advance_lib.experiments import CELLS
+from advance_lib.networks.weights import WEIGHTS
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished
@@ -74,6 +75,12 @@ class Settings:
         """Return the dataset, rendering it first if that is asked for."""
         return open_dataset(self.dataset, self.sizes, self.split, self.skip_broken)
 
+    def with_real_ears(self) -> "Settings | None":
+        """Return these settings with mn04 as N_a(0); None for the miniature, or where mn04 was not downloaded."""
+        if self.dataset == "miniature" or not WEIGHTS["mn04"].path.is_file():
+            return None
+        return replace(self, sources=Sources(audio="mn04"))
+
     def request(self, cell: str, seed: int, split: Split | None = None, **changes: object) -> Request:
         """Return the request for one run of a cell with these settings; ``changes`` are other fields of a request."""
         fields = {"preset": self.preset, "sources": self.sources} | changes
@@ -86,7 +93,8 @@ class Settings:
     def requests_of_book(self) -> list[Request]:
         """Return every run that the chapters show, so that a graph can train them beforehand."""
         careless = self.requests("image+sound/Ls", split=Split("pair"))
-        return [*self.requests(*CELLS), *careless, *self.requests_of_splits()]
+        real = self.with_real_ears()
+        return [*self.requests(*CELLS), *careless, *self.requests_of_splits(), *(real.requests(*CELLS) if real else ())]
 
     def requests_of_splits(self) -> list[Request]:
         """Return the runs of the L_s cells on other splits by location, one training seed each."""

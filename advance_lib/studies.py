@@ -26,9 +26,11 @@ from advance_lib.comparisons import (
     difference,
     judged,
 )
+from advance_lib.contributions import scores_of_parts
 from advance_lib.distributions import SHOWN, compound_of, event_distribution, separations
 from advance_lib.experiments import CELLS, TRANSFERS
 from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
+from advance_lib.listening import distances
 from advance_lib.presets import CODE, PAPER, Preset, choices
 from advance_lib.results import over_epochs, scores
 from advance_lib.robustness import guesses, robustness
@@ -246,7 +248,26 @@ def hearing(settings: Settings) -> dict:
     return record("What EfficientAT mn04 hears", settings, [], **found)
 
 
-STUDIES = {"tables": tables, "presets": presets, "weights": weights, "inside": inside, "hearing": hearing}
+def reasons(settings: Settings) -> dict:
+    """Measure what both senses contribute, how far students are from the teacher, and L_SQ with a mean over events."""
+    approaches = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in TRANSFERS)]
+    runs, alone = settings.runs(*approaches), settings.runs("image/Ls")
+    known, device = known_of(*runs[0].request.data, settings.device), settings.device
+    averaged = replace(settings, preset=replace(settings.preset, sq_reduction="mean"))
+    squares = scores(averaged.runs(f"{BOTH}SQ|Na", f"{BOTH}SQ|Nv+a"))
+    parts = pd.concat([scores_of_parts([*alone, *runs], split, device) for split in ("train", "test")])
+    return record(
+        "What both senses contribute, and what is left of the teacher",
+        settings,
+        runs,
+        parts=_rounded(parts),
+        distances=_rounded(distances(runs, known, "test", device)),
+        averaged=_rounded(squares),
+        against_image=_rounded(compare([*alone, *runs], [("image/Ls", cell) for cell in approaches], "test")),
+    )
+
+
+STUDIES = {study.__name__: study for study in (tables, presets, weights, inside, hearing, reasons)}
 
 
 def run_study(name: str, settings: Settings, path: Path) -> Path:
@@ -278,11 +299,17 @@ def reference(name: str) -> dict:
     return json.loads(path.read_text())
 
 
-def origin(kept: dict) -> str:
-    """Return a sentence that says where a kept record comes from, for the book."""
+def origin(kept: dict, live: bool = False) -> str:
+    """Return a sentence that says where a record comes from, for the book.
+
+    Args:
+        kept: the record.
+        live: it was computed by this build.
+    """
     seeds, where = kept["seeds"], kept["environment"]
+    whose = "Computed by this build" if live else "Reference runs, kept with the book and not computed by this build"
     return (
-        f"Reference runs, kept with the book and not computed by this build: {kept['what']}; {kept['data']}, profile "
+        f"{whose}: {kept['what']}; {kept['data']}, profile "
         f"{kept['profile']}, {len(seeds)} seeds, {where['device']}, torch {where['torch']}, commit "
         f"{kept['commit'][:7]}, data {kept['data_hash'][:8]}; {kept['minutes of training']:.0f} minutes of training."
     )

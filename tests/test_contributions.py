@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import softmax
+from sklearn.metrics import f1_score
 
 from advance_lib.comparisons import codes
-from advance_lib.contributions import carried, contributions, decisions
+from advance_lib.contributions import carried, contributions, decisions, scores_of_parts
 from advance_lib.runs import Request, Run, finished
 
 
@@ -17,6 +18,17 @@ def test_seen_and_heard_add_up_to_the_decision(cell, tiny, quick):
         assert np.ptp(heard, axis=0) == pytest.approx(0, abs=1e-6)
     else:
         assert np.ptp(heard, axis=0).min() > 0
+
+
+def test_each_part_is_scored_by_itself(tiny, quick):
+    runs = finished([Request(cell, 0, str(tiny), quick) for cell in ("image+sound/Ls", "image/Ls")], "cpu", jobs=1)
+    found = scores_of_parts(runs, "test", "cpu").set_index("cell")
+    for run in runs:  # together they are the run
+        assert found.loc[run.request.cell, "both"] == pytest.approx(run.metrics["scores"]["test"]["fscore"], abs=0.01)
+    deaf = found.loc["image/Ls"]  # what was heard is a constant: one scene for all, so the score of a constant guess
+    truth = runs[1].predictions.query("split == 'test'")["scene"]
+    constant = [100 * f1_score(truth, [scene] * len(truth), average="weighted") for scene in sorted(set(truth))]
+    assert deaf["seen"] == deaf["both"] and any(deaf["heard"] == pytest.approx(score) for score in constant)
 
 
 def test_what_an_event_carries_by_hand():
