@@ -13,7 +13,7 @@ READY := .venv/.ready
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test test-browser lab outputs slides study clean lock
+.PHONY: help book test test-slow test-browser lab outputs slides study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,9 +34,12 @@ book: $(READY)  ## train what is missing and build the book
 
 test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest -n $(CORES) tests
+	$(BIN)/pytest -n $(CORES) -m 'not slow' tests
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
+
+test-slow: $(READY)  ## unit tests that take long: killed and resumed, thousands of damaged files
+	$(BIN)/pytest -n $(CORES) -m slow tests
 
 test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter in JupyterLab, looked at in Chromium
 	$(MAKE) slides PROFILE=smoke DATASET=miniature SEEDS=2

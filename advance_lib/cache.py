@@ -86,7 +86,9 @@ def _imported_modules(source: str) -> Iterator[str]:
 
 
 # Plumbing that cannot change a result: editing it must not retrain anything.
-NEUTRAL_MODULES = frozenset({"advance_lib", "advance_lib.cache", "advance_lib.progress"})
+NEUTRAL_MODULES = frozenset(
+    f"advance_lib{name}" for name in ("", ".cache", ".progress", ".patience", ".download", ".networks.weights")
+)
 
 
 @cache

@@ -35,6 +35,11 @@ def location_of(pair_id: str) -> str:
     return match.group(1) if match else pair_id
 
 
+def _is_text(name: str) -> bool:
+    """Return whether a name of a file is UTF-8; Python keeps other bytes as halves of characters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _files(folder: Path, sense: str) -> pd.DataFrame:
     root = folder / sense
     if not root.is_dir():
@@ -46,6 +51,8 @@ def _files(folder: Path, sense: str) -> pd.DataFrame:
         for path in sorted(root.glob("*/*"))
         if path.suffix.lower() in SENSES[sense] and not path.name.startswith(".")
     ]
+    if unreadable := [str(path) for *_, path in rows if not _is_text(str(path))]:
+        raise DatasetError(f"{unreadable[0]!r}: this name is no UTF-8; rename the file or its folder")
     return pd.DataFrame(rows, columns=["scene", "id", "path"])
 
 
@@ -60,12 +67,20 @@ def _check(path: Path) -> tuple[str, str]:
     return file_digest(path), ""
 
 
+def _size_and_date(path: Path) -> tuple[int, int]:
+    """Return a file's size and date; of a link that leads nowhere, two impossible ones, for reading it to complain."""
+    try:
+        return (stat := path.stat()).st_size, stat.st_mtime_ns
+    except OSError:
+        return -1, -1
+
+
 def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
     """Decode every file once and remember it: index path, columns size, mtime, sha256, problem."""
     # The rules of reading are part of the verdict, so their code is part of the name.
     name = digest(str(folder.resolve()), code_digest("advance_lib.media"))
     memory_file = build_folder() / "checked" / f"{name}.parquet"
-    stats = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in paths]
+    stats = [(str(path), *_size_and_date(path)) for path in paths]
     now = pd.DataFrame(stats, columns=["path", "size", "mtime"])
     if memory_file.exists():
         known = now.merge(pd.read_parquet(memory_file), how="left", on=["path", "size", "mtime"])
@@ -159,7 +174,11 @@ def _with_given_columns(pairs: pd.DataFrame, table: Path) -> pd.DataFrame:
     """Return the pairs with the locations and the split of ``pairs.csv``, where it has them."""
     if not table.exists():
         return pairs
-    given = pd.read_csv(table, dtype=str)
+    try:  # only what is empty is missing: a place may be called NA; a comma at every line's end shifts nothing
+        given = pd.read_csv(table, dtype=str, keep_default_na=False, na_values=[""], index_col=False)
+    except (OSError, ValueError) as error:
+        problem = " ".join(str(error).split())
+        raise DatasetError(f"{table}: no table in UTF-8 with commas ({problem}); mend it or remove it") from None
     columns = [column for column in ("location", "split") if column in given]
     if "id" not in given or not columns:
         return pairs

@@ -166,9 +166,34 @@ def listen(arguments: argparse.Namespace) -> None:
 
 
 def download(arguments: argparse.Namespace) -> None:
-    from advance_lib.networks.weights import fetch_weights
+    if arguments.what == "weights":
+        from advance_lib.networks.weights import fetch_weights
 
-    print(fetch_weights(arguments.name))
+        print(*fetch_weights(arguments.name or ""), sep="\n")
+        return
+    from advance_lib.getting_advance import deviations, fetch_advance
+
+    folder = fetch_advance()
+    differing = deviations(folder)
+    print(folder, *(differing or ["5,075 pairs of 13 scenes at 2,696 locations, as published"]), sep="\n")
+
+
+def construct(arguments: argparse.Namespace) -> None:
+    from advance_lib.construct.area import parse_area
+    from advance_lib.construct.construction import construct as build
+    from advance_lib.construct.datasheet import summary
+    from advance_lib.construct.plan import plan_for
+
+    names = (
+        "imagery", "metres_per_pixel", "side", "seed", "smallest_scene", "shift_below", "freesound", "overpass",
+    )  # fmt: skip
+    options = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.area:
+        options["area"] = parse_area(arguments.area)
+    if arguments.query:
+        options["queries"] = tuple(arguments.query)
+    out = build(plan_for(arguments.out, options), arguments.out, step=arguments.step)
+    print(summary(out))
 
 
 def chapter(arguments: argparse.Namespace) -> None:
@@ -304,9 +329,40 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--top", type=int, default=5, metavar="N", help="how many events to show (default: 5)")
     command.add_argument("--weights", type=Path, metavar="FILE", help="of mn04 (default: those that were downloaded)")
 
-    command = add("download", download, "fetch weights that others have trained", profile=False, dataset=False)
-    command.add_argument("what", choices=("weights",), help="what to fetch")
-    command.add_argument("name", help="mn04: EfficientAT, which names AudioSet's sound events (4 MB)")
+    command = add(
+        "download", download, "fetch ADVANCE, or weights that others have trained", profile=False, dataset=False
+    )
+    command.add_argument("what", choices=("advance", "weights"), help="what to fetch")
+    command.add_argument(
+        "name", nargs="?",
+        help="of the weights: mn04 (EfficientAT, which names AudioSet's sound events, 4 MB) or official (the authors')",
+    )  # fmt: skip
+
+    command = add(
+        "construct", construct, "build a dataset like ADVANCE from Freesound, aerial imagery and OpenStreetMap",
+        profile=False, dataset=False,
+    )  # fmt: skip
+    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the dataset; resumed if begun")
+    command.add_argument(
+        "--area", metavar="W,S,E,N", help="in degrees, as --area=-3.3,55.8,-3.1,56.0; needed at the first start only"
+    )
+    command.add_argument("--query", action="append", metavar="WORDS", help="for Freesound; may be repeated")
+    command.add_argument(
+        "--imagery",
+        metavar="NAME",
+        help="of xyzservices or a template with {z}, {x}, {y} (default: Esri.WorldImagery)",
+    )
+    command.add_argument("--metres-per-pixel", type=float, help="of the photographs (default: 0.5)")
+    command.add_argument("--side", type=int, help="of the photographs in pixels (default: 512)")
+    command.add_argument("--seed", type=int, help="of the clips (default: 0)")
+    command.add_argument("--smallest-scene", type=int, help="scenes with fewer pairs are dropped (default: 10)")
+    command.add_argument("--shift-below", type=int, help="scenes with fewer get shifted photographs (default: 100)")
+    command.add_argument(
+        "--step", metavar="NAME",
+        help="only recordings, clips, photographs, labels, review, balance or export, even if it is done",
+    )  # fmt: skip
+    command.add_argument("--freesound", metavar="URL", help="another server (default: https://freesound.org/apiv2)")
+    command.add_argument("--overpass", metavar="URL", help="another server (default: that of overpass-api.de)")
 
     command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
     command.add_argument("notebook", type=Path, help="source chapter")

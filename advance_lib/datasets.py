@@ -150,8 +150,8 @@ def _advance_folder() -> Path:
     folder = advance_folder()
     if not (folder / "vision").is_dir():
         raise UserError(
-            f"ADVANCE is not at {folder}: unpack ADVANCE_vision.zip and ADVANCE_sound.zip of Zenodo record "
-            "3828124 there, or set ADVANCE_DATA to the folder that holds 'vision' and 'sound'"
+            f"ADVANCE is not at {folder}: fetch Zenodo record 3828124 with `advance download advance`, or set "
+            "ADVANCE_DATA to the folder that holds 'vision' and 'sound'"
         )
     return folder
 

@@ -11,8 +11,9 @@ from filelock import FileLock
 from advance_lib.archives import extract
 from advance_lib.cache import UserError, remove
 from advance_lib.catalogue import read_catalogue, siblings_per_location
-from advance_lib.download import PATIENT, Patience, RemoteFile, download, is_whole, require_space, zenodo_files
+from advance_lib.download import RemoteFile, download, is_whole, require_space, zenodo_files
 from advance_lib.graph import advance_folder
+from advance_lib.patience import USUAL, Patience
 from advance_lib.published import advance_counts
 
 RECORD = 3828124
@@ -69,7 +70,7 @@ def _complete(folder: Path, patience: Patience) -> None:
     remove([work])
 
 
-def fetch_advance(patience: Patience = PATIENT) -> Path:
+def fetch_advance(patience: Patience = USUAL) -> Path:
     """Return ADVANCE's folder, ``$ADVANCE_DATA`` or ``data/ADVANCE``, with what is missing there fetched and unpacked.
 
     Archives that lie in the folder are used as they are and kept; those that are fetched are removed once unpacked.
@@ -100,17 +101,21 @@ def deviations(folder: Path) -> list[str]:
         folder: holds ``vision`` and ``sound``.
 
     Returns:
-        One sentence per scene and count that differ; empty where all is as published (section 3).
+        One line per scene and count that differ, such as ``"lake: pairs 356, published 357"``; empty where all is as
+        published (section 3).
 
     Raises:
         DatasetError: no dataset at all.
     """
-    found = siblings_per_location(read_catalogue(folder, skip_broken=True))
-    both = advance_counts().join(found, how="outer", lsuffix="_published").fillna(0).astype(int)
-    counts = {f"scene '{scene}'": row for scene, row in both.iterrows()} | {"all scenes": both.sum()}
+    kinds = ["pairs", "locations"]
+    found, published = siblings_per_location(read_catalogue(folder, skip_broken=True))[kinds], advance_counts()[kinds]
+    scenes = published.index.union(found.index)
+    found, published = (table.reindex(scenes, fill_value=0) for table in (found, published))
+    compared = {scene: (found.loc[scene], published.loc[scene]) for scene in scenes}
+    compared["all scenes"] = (found.sum(), published.sum())
     return [
-        f"{where}: {row[count]:,} {count}, published are {row[f'{count}_published']:,}"
-        for where, row in counts.items()
-        for count in ("pairs", "locations")
-        if row[count] != row[f"{count}_published"]
+        f"{where}: {kind} {here[kind]:,}, published {there[kind]:,}"
+        for where, (here, there) in compared.items()
+        for kind in kinds
+        if here[kind] != there[kind]
     ]

@@ -268,10 +268,11 @@ def parts_dots(table: pd.DataFrame) -> Figure:
     for axis, split in zip(axes, splits, strict=True):
         sns.pointplot(
             long[long["split"] == split], y="approach", x="F-score in %", hue="part", palette=colours, ax=axis,
-            markers=["o", "s", "D"], linestyles="none", dodge=0.4, errorbar="sd", markersize=6, legend=axis is axes[0],
+            markers=["o", "s", "D"], linestyles="none", dodge=0.4, errorbar="sd", markersize=6,
         )  # fmt: skip
         axis.set(title=split, ylabel="", xlim=(0, 102))
-    sns.move_legend(axes[0], "lower center", bbox_to_anchor=(1.0, -0.42), ncols=3, frameon=False, title=None)
+        axis.get_legend().remove()
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

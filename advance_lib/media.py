@@ -43,8 +43,10 @@ def read_image(path: Path | str) -> np.ndarray:
                 grey = np.asarray(picture).astype(np.float64) / 257
                 return np.repeat(grey.clip(0, 255).round().astype(np.uint8)[..., None], 3, axis=2)
             return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path}: not a whole picture ({error}); fetch it again or remove the pair") from None
+    except (OSError, ValueError, TypeError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
+        raise MediaError(
+            f"{path}: not a whole picture ({error or 'too large'}); fetch it again or remove the pair"
+        ) from None
 
 
 def _announced_bytes(path: Path) -> int:
@@ -74,7 +76,7 @@ def read_sound(path: Path | str) -> tuple[np.ndarray, int]:
         with soundfile.SoundFile(path) as file:
             rate, announced = file.samplerate, file.frames
             samples = file.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, MemoryError) as error:
         raise MediaError(f"{path}: not a sound file ({error}); fetch it again or remove the pair") from None
     # One byte of grace: some writers forget to count the padding of odd chunks.
     if len(samples) < announced or size + 1 < _announced_bytes(path):

@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -130,6 +131,39 @@ def test_folders_that_are_no_dataset(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no folder 'vision'"):
         read_catalogue(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n", "id,location\n00000,Orléans\n".encode("latin1"), b"id,location\n0,a\n1,b,c\n", b'id,"x\n', None],
+)
+def test_a_table_that_cannot_be_read_is_named(tiny, content):
+    (tiny / "pairs.csv").mkdir() if content is None else (tiny / "pairs.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"pairs\.csv: no table in UTF-8 with commas \(.*\); mend it or remove it$"):
+        read_catalogue(tiny)
+
+
+def test_a_comma_at_the_end_of_every_line_shifts_nothing(tiny):
+    (tiny / "pairs.csv").write_text("id,location\n00000,NA,\n00001,here,\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = read_catalogue(tiny).set_index("id")
+    assert table.loc["00000", "location"] == "NA" and table.loc["00001", "location"] == "here"
+
+
+def test_a_link_that_leads_nowhere_is_named(tiny):
+    (tiny / "vision" / "ice" / "01001.jpg").unlink()
+    (tiny / "vision" / "ice" / "01001.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(DatasetError, match=r"01001\.jpg: cannot be read \(No such file or directory\)"):
+        read_catalogue(tiny)
+
+
+def test_a_name_that_is_no_text_is_named(tiny):
+    for sense, ending in (("vision", b".jpg"), ("sound", b".wav")):
+        with open(os.fsencode(tiny / sense / "ice") + b"/\xff\xfe" + ending, "wb"):
+            pass
+    with pytest.raises(DatasetError, match=r"ice/.udcff.udcfe\.jpg': this name is no UTF-8; rename the file"):
+        read_catalogue(tiny)
 
 
 def test_real_pairs_and_their_broken_relatives(shared, tmp_path):

@@ -13,6 +13,7 @@ COMMANDS = (
     "predict",
     "listen",
     "download",
+    "construct",
     "chapter",
     "pages",
     "calibrate",
@@ -50,6 +51,10 @@ def test_every_option_has_a_help_text():
         (["listen", "nowhere.wav"], "nowhere.wav: no such file"),
         (["listen", "pyproject.toml", "--top", "0"], "--top 0"),
         (["download", "weights", "mn99"], "no weights 'mn99'"),
+        (["download", "weights"], "there are mn04, official"),
+        (["construct", "--out", "nowhere"], "give an area, west,south,east,north"),
+        (["construct", "--out", "nowhere", "--area=1,2,3"], "1,2,3"),
+        (["construct", "--out", "nowhere", "--step", "paint", "--area=1,2,3,4"], "no step 'paint'"),
     ],
 )
 def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_path):

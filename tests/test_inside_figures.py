@@ -91,3 +91,18 @@ def test_the_map_of_events_and_scenes_has_zero_in_the_middle():
     table = pd.DataFrame([[1.0, -3.0]], index=["Rain, drizzle"], columns=["ice", "wood"])
     axis = inside_figures.event_scene_map(table).axes[0]
     assert axis.collections[0].get_clim() == (-3, 3)
+
+
+def test_the_parts_are_drawn_at_their_means():
+    rows = [
+        ("image/Ls", 0, "test", 50, 5, 50),
+        ("image/Ls", 1, "test", 60, 5, 60),
+        ("image+sound/E", 0, "test", 40, 20, 55),
+    ]
+    table = pd.DataFrame(rows, columns=["cell", "seed", "split", "seen", "heard", "both"])
+    figure = inside_figures.parts_dots(pd.concat([table.assign(split="train"), table]))
+    train, test = figure.axes  # the labels stand left
+    assert [axis.get_title() for axis in figure.axes] == ["train", "test"]
+    assert [label.get_text() for label in train.get_yticklabels()] == ["image", "L_E"]
+    drawn = {round(float(x)) for line in test.lines for x in np.atleast_1d(line.get_xdata()) if np.isfinite(x)}
+    assert {55, 5, 40, 20} <= drawn

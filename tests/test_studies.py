@@ -128,3 +128,15 @@ def test_the_grid_holds_validation_scores_alone(settings, asked):
     expected = 50 + weighed["alpha"] + weighed["beta"] + weighed["seed"]
     assert np.allclose(weighed["validation"], expected, atol=1e-3)
     assert len(grid[grid["transfer"] == "none"]) == 2 and ALPHA in studies.ALPHAS
+
+
+def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick, monkeypatch):
+    monkeypatch.setattr("advance_lib.runs.cores", lambda: 1)  # the quick profile is known to this process alone
+    found = studies.reasons(Settings(quick, str(tiny), 1, "cpu"))
+    parts, distances = (pd.DataFrame(found[name]) for name in ("parts", "distances"))
+    approaches = [f"image+sound/{name}" for name in ("Ls", *TRANSFERS)]
+    for split in ("train", "test"):
+        assert list(parts.loc[parts["split"] == split, "cell"]) == ["image/Ls", *approaches]
+    assert list(distances["cell"]) == approaches and (distances["nats"] > 0).all()
+    assert {row["cell"] for row in found["averaged"]} == {"image+sound/SQ|Na", "image+sound/SQ|Nv+a"}
+    assert [row["other"] for row in found["against_image"]] == approaches

@@ -2,7 +2,7 @@
 
 Zenodo record 4082894 has ``audioset_audio_pretrain.pt``, a ResNet-50 with a one-channel stem of stride 1 and 527
 outputs, and ``AID_visual_pretrain.pt``, a ResNet-101 with 30. Licence unknown: see the record. No checksum of
-either file is known here, so a file is known by its content alone.
+either file is printed anywhere: ``advance download weights official`` asks the record for them.
 
 The networks expect the inputs of the authors' code, and get them with `sources.Sources`: the audio network was
 trained on log-mel spectrograms with the front end `FRONT_END`, the visual one on raw colours from 0 to 255.

@@ -1,16 +1,20 @@
 """Files of weights that others have trained: fetched once, checked, and found again.
 
-Nothing is fetched unless ``advance download weights`` asks for it.
+Nothing is fetched unless ``advance download weights`` asks for it. The authors' own, of Zenodo record 4082894, have
+the checksums that the record's API gives; they are kept beside the files, as ``md5sum --check`` reads them.
 
 Chapter: The knowledge of sounds.
 """
 
-import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from advance_lib.cache import UserError, build_folder, file_digest
+from advance_lib.cache import UserError, build_folder, written_whole
+from advance_lib.download import RemoteFile, download, is_whole, zenodo_files
+from advance_lib.patience import USUAL, Patience
+
+RECORD = 4082894
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,40 @@ class Weights:
 
     Attributes:
         url: its address, which ends with its name.
-        sha256: its checksum.
+        sha256: its checksum; empty for a file of `RECORD`, which has an MD5.
+        group: what to ask for to have it fetched.
     """
 
     url: str
     sha256: str
+    group: str
 
     @property
     def path(self) -> Path:
         """Where the file is kept."""
         return weights_folder() / self.url.rpartition("/")[2]
 
+    @property
+    def md5_file(self) -> Path:
+        """Where the MD5 that the record's API gave is kept."""
+        return self.path.with_name(f"{self.path.name}.md5")
+
+    @property
+    def checksum(self) -> str:
+        """``"sha256:…"`` or ``"md5:…"``; empty before the record was asked."""
+        if self.sha256:
+            return f"sha256:{self.sha256}"
+        return f"md5:{self.md5_file.read_text(encoding='utf-8').split()[0]}" if self.md5_file.exists() else ""
+
 
 WEIGHTS = {
     "mn04": Weights(
         "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
         "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+        "mn04",
     ),
+    "AudioSet": Weights(f"https://zenodo.org/records/{RECORD}/files/audioset_audio_pretrain.pt", "", "official"),
+    "AID": Weights(f"https://zenodo.org/records/{RECORD}/files/AID_visual_pretrain.pt", "", "official"),
 }
 
 
@@ -44,47 +65,58 @@ def weights_folder() -> Path:
     return Path(os.environ.get("ADVANCE_WEIGHTS") or build_folder().parent / "data" / "weights").expanduser().resolve()
 
 
-def _known(name: str) -> Weights:
-    if name not in WEIGHTS:
-        raise UserError(f"no weights '{name}'; there are {', '.join(WEIGHTS)}")
-    return WEIGHTS[name]
-
-
 def weights_file(name: str) -> Path:
-    """Return the file of some weights that were fetched before.
+    """Return the file of some weights that were fetched before, or put there by hand.
 
     Args:
-        name: ``"mn04"``.
+        name: ``"mn04"``, ``"AudioSet"`` (the authors' N_a(0)) or ``"AID"`` (their N_v(0)).
 
     Raises:
         UserError: unknown, not fetched yet, or not the file that it should be.
     """
-    weights = _known(name)
-    remedy = f"fetch it with `advance download weights {name}`"
+    if name not in WEIGHTS:
+        raise UserError(f"no weights '{name}'; there are {', '.join(WEIGHTS)}")
+    weights = WEIGHTS[name]
+    remedy = f"fetch it with `advance download weights {weights.group}`"
     if not weights.path.is_file():
         raise UserError(f"{weights.path}: no such file; {remedy}")
-    if file_digest(weights.path) != weights.sha256:
+    if weights.checksum and not is_whole(weights.path, weights.checksum):
         raise UserError(f"{weights.path}: its checksum is not that of {name}; {remedy}")
     return weights.path
 
 
-def fetch_weights(name: str) -> Path:
-    """Return the file of some weights, downloaded if it is not there and whole.
+def _fetch_from_record(group: list[Weights], patience: Patience) -> None:
+    listed = zenodo_files(RECORD, weights_folder(), patience=patience)
+    if absent := [weights.path.name for weights in group if weights.path.name not in listed]:
+        raise UserError(
+            f"Zenodo record {RECORD}: has no {absent[0]}, but {', '.join(listed) or 'no file at all'}; see "
+            f"https://zenodo.org/records/{RECORD}"
+        )
+    for weights in group:
+        file = listed[weights.path.name]
+        download(file, weights_folder(), patience)
+        with written_whole(weights.md5_file) as partial:
+            partial.write_text(f"{file.checksum.removeprefix('md5:')}  {file.name}\n", encoding="utf-8")
+
+
+def fetch_weights(name: str, patience: Patience = USUAL) -> list[Path]:
+    """Return the files of some weights, downloaded where they are not there and whole.
 
     Args:
-        name: ``"mn04"``.
+        name: ``"mn04"``, or ``"official"`` for the authors' two networks.
+        patience: how long to keep asking.
 
     Raises:
         UserError: unknown, not to be downloaded, or of another checksum.
     """
-    import pooch
-
-    weights = _known(name)
-    path = weights.path
-    pooch.get_logger().setLevel(logging.WARNING)  # an error is one line
-    try:
-        return Path(pooch.retrieve(weights.url, f"sha256:{weights.sha256}", path.name, path.parent))
-    except (OSError, ValueError) as error:  # no connection or no disk; another checksum
-        raise UserError(
-            f"{weights.url}: {error}; try again later, or download it by hand as {path} (sha256 {weights.sha256})"
-        ) from None
+    group = [weights for weights in WEIGHTS.values() if weights.group == name]
+    if not group:
+        names = dict.fromkeys(weights.group for weights in WEIGHTS.values())
+        raise UserError(f"no weights '{name}' to download; there are {', '.join(names)}")
+    if not all(weights.checksum and is_whole(weights.path, weights.checksum) for weights in group):
+        if name == "official":
+            _fetch_from_record(group, patience)
+        else:
+            for weights in group:
+                download(RemoteFile(weights.url, weights.path.name, weights.checksum), weights_folder(), patience)
+    return [weights.path for weights in group]

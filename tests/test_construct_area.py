@@ -1,0 +1,71 @@
+from math import asin, cos, radians, sin, sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis.strategies import floats
+
+from advance_lib.cache import UserError
+from advance_lib.construct.area import Area, around, parse_area
+
+
+def haversine(first, second):
+    """Metres along a great circle of the mean Earth between two places in degrees."""
+    (south, west), (north, east) = (map(radians, place) for place in (first, second))
+    return (
+        2
+        * 6371008.8
+        * asin(sqrt(sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin((east - west) / 2) ** 2))
+    )
+
+
+def test_parsed_as_written():
+    assert parse_area("9.9,53.5,10.1,53.6") == Area(9.9, 53.5, 10.1, 53.6)
+    assert str(parse_area(" -1, -2 ,1,2")) == "-1.0,-2.0,1.0,2.0"
+    area = Area(-179.123456, 0.000001, 1 / 3, 2)
+    assert parse_area(str(area)) == area
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Hamburg", "1,2,3", "1,2,3,4,5", "1,2,x,4", "0,5,1,4", "0,4,1,4", "0,0,0,1", "0,0,181,1", "0,-91,1,0",
+             "nan,0,1,1", "0,0,1,inf"],
+)  # fmt: skip
+def test_what_is_no_area(text):
+    with pytest.raises(UserError, match=r"^area .*give west,south,east,north in degrees"):
+        parse_area(text)
+
+
+def test_contains_its_border_and_nothing_outside():
+    area = Area(10, 50, 11, 51)
+    assert area.boxes == (area,) and area.centre == (50.5, 10.5)
+    assert all(area.contains(latitude, longitude) for latitude in (50, 50.5, 51) for longitude in (10, 10.5, 11))
+    assert not any(area.contains(*place) for place in [(49.9, 10.5), (51.1, 10.5), (50.5, 9.9), (50.5, 11.1)])
+
+
+def test_across_the_antimeridian():
+    area = Area(179, -1, -178, 1)
+    assert area.boxes == (Area(179, -1, 180, 1), Area(-180, -1, -178, 1))
+    assert area.centre == (0, -179.5)
+    assert all(area.contains(0, longitude) for longitude in (179, 179.5, 180, -180, -179, -178))
+    assert not any(area.contains(0, longitude) for longitude in (178.9, -177.9, 0))
+    assert Area(180, 0, -170, 1).boxes == (Area(-180, 0, -170, 1),)
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(0, 0), (60, 25), (-33.9, 151.2), (21, 180), (-17, -179.999)])
+def test_the_square_around_a_place(latitude, longitude):
+    area = around(latitude, longitude, 500)
+    assert area.contains(latitude, longitude)
+    middle = area.centre
+    assert haversine(middle, (latitude, longitude)) < 0.01
+    width = haversine((middle[0], area.west), (middle[0], area.east))
+    assert width == pytest.approx(500, rel=0.01)
+    assert haversine((area.south, longitude), (area.north, longitude)) == pytest.approx(500, rel=0.01)
+
+
+def test_not_beyond_the_edge_of_the_map():
+    with pytest.raises(UserError, match=r"latitude 86: the maps used here end at 85\.05"):
+        around(86, 0, 500)
+
+
+@given(floats(-85, 85), floats(-180, 180), floats(1, 10_000))
+def test_a_place_lies_in_the_square_around_it(latitude, longitude, metres):
+    assert around(latitude, longitude, metres).contains(latitude, longitude)
