@@ -101,6 +101,7 @@ import numpy; numpy.save({result!r}, found)
 """
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_in_the_middle_of_training_loses_nothing(tiny, tmp_path):
     def start(name):
         values = {"tests": str(Path(__file__).parent), "tiny": str(tiny), "folder": str(tmp_path / name)}
