@@ -19,6 +19,8 @@ from numpy.lib import format as npy
 
 from advance_lib.cache import UserError, build_folder
 from advance_lib.catalogue import DatasetError, location_of
+from advance_lib.download import RemoteFile, download
+from advance_lib.patience import USUAL, Patience
 from advance_lib.splits import SPLITS
 
 LISTING_URL = (
@@ -117,19 +119,18 @@ def read_listing(path: Path | str) -> dict[int, list[str]]:
     return dict(sorted(listing.items()))
 
 
-def fetch_listing() -> Path:
+def fetch_listing(patience: Patience = USUAL) -> Path:
     """Return the authors' list of pairs, downloaded once and checked.
+
+    Args:
+        patience: how long to keep asking.
 
     Raises:
         UserError: it cannot be downloaded, or is not the file that it was.
     """
-    import pooch
-
-    folder = build_folder() / "downloads"
-    try:
-        return Path(pooch.retrieve(LISTING_URL, LISTING_SHA256, fname="av-geotag.npy", path=folder))
-    except (OSError, ValueError) as error:  # no connection or no disk; another checksum
-        raise UserError(f"{LISTING_URL}: {error}; download it by hand and pass its path as the listing") from None
+    return download(
+        RemoteFile(LISTING_URL, "av-geotag.npy", f"sha256:{LISTING_SHA256}"), build_folder() / "downloads", patience
+    )
 
 
 def _key(name: str) -> str:

@@ -278,7 +278,7 @@ import sys
 from advance_lib.cli import main
 
 code = main(sys.argv[1:])
-heavy = {"torchvision", "lightning_fabric", "matplotlib", "sklearn", "pandas", "scipy", "pooch"} & set(sys.modules)
+heavy = {"torchvision", "lightning_fabric", "matplotlib", "sklearn", "pandas", "scipy"} & set(sys.modules)
 print(sorted(heavy))
 sys.exit(code)
 """
