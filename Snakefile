@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, workflow.basedir)
 from advance_lib.cache import build_folder, code_digest, file_digest
 from advance_lib.graph import chapters, dataset_state, requested
+from advance_lib.networks.weights import WEIGHTS
 
 asked = requested(config)
 WORK = build_folder() / "books" / asked.slug
@@ -32,6 +33,7 @@ SHOWN = (
 # What every run rests on: data, pre-trained networks, and the code of a run.
 MADE_FROM = [
     dataset_state(asked.dataset),
+    WEIGHTS["mn04"].path.is_file(),  # with it, a real dataset is heard by real ears as well
     code_digest("advance_lib.datasets"),
     code_digest("advance_lib.pretraining"),
     code_digest("advance_lib.runs"),

@@ -102,10 +102,16 @@ def table(arguments: argparse.Namespace) -> None:
 
 
 def study(arguments: argparse.Namespace) -> None:
+    from dataclasses import astuple
+
+    from advance_lib.sources import RENDERED
     from advance_lib.studies import RESULTS, run_study
 
-    path = arguments.record or RESULTS / f"{arguments.name}-{Path(arguments.dataset).name}.json"
-    print(run_study(arguments.name, _settings(arguments), path))
+    settings = _settings(arguments)
+    both = zip(astuple(settings.sources), astuple(RENDERED), strict=True)
+    others = [source for source, usual in both if source != usual]  # so that no record overwrites another's
+    name = "-".join([arguments.name, Path(arguments.dataset).name, *others])
+    print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json"))
 
 
 def predict(arguments: argparse.Namespace) -> None:

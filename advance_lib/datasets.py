@@ -76,11 +76,15 @@ class Split:
     seed: int = 0
     listing: str | None = None
 
+    def is_given(self, catalogue: pd.DataFrame) -> bool:
+        """Return whether the split is the column ``split`` of ``pairs.csv``."""
+        return self.by == "given" or (self.by == "own" and "split" in catalogue)
+
     def of(self, catalogue: pd.DataFrame) -> pd.Series:
         """Return the split of each pair of a catalogue."""
         if self.by == "official":
             return official_split(catalogue, self.listing)
-        if self.by == "given" or (self.by == "own" and "split" in catalogue):
+        if self.is_given(catalogue):
             return given_split(catalogue)
         return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
 
@@ -156,10 +160,10 @@ def _advance_folder() -> Path:
     return folder
 
 
-def _check_split(catalogue: pd.DataFrame, folder: Path, split: Split) -> None:
+def _check_split(catalogue: pd.DataFrame, folder: Path, given: bool) -> None:
     remedy = (
         "mend the column split of pairs.csv"
-        if "split" in catalogue and split.by in ("given", "own")
+        if given
         else "if other scenes use the same numbers for other places, give locations in pairs.csv (columns scene, id, "
         "location)"
     )
@@ -195,10 +199,10 @@ def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_bro
         UserError: the dataset is not there or cannot be used; the message says what to do.
     """
     title, folder, catalogue, exam = _read(name, profile, skip_broken)
-    given = split.by == "given" or (split.by == "own" and "split" in catalogue)
+    given = split.is_given(catalogue)
     catalogue = catalogue.assign(split=split.of(catalogue))
     if split.by != "pair":
-        _check_split(catalogue, folder, split)
+        _check_split(catalogue, folder, given)
     if given:
         title += ", split as given"
     return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)

@@ -91,7 +91,7 @@ def recipe_of(
         sources.audio_backbone(profile),
         schedule,
         pretrained=not approach.endswith("†"),
-        new_event_head=sources.new_event_head or preset.event_head == "fresh",
+        new_event_head=transfer.endswith("|Na") and (sources.new_event_head or preset.event_head == "fresh"),
         transfer=None if transfer == "Ls" else transfer,
         supervised=not approach.startswith("only "),
         alpha=alpha,

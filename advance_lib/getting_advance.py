@@ -87,6 +87,7 @@ def fetch_advance(patience: Patience = USUAL) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / ".lock"):
                 _complete(folder, patience)
+        remove([folder / "download"])
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); set ADVANCE_DATA to another") from None
     return folder

@@ -63,9 +63,10 @@ def mixed_events(data: Dataset) -> list[list[str]] | None:
             joined by ``;``.
     """
     path = data.folder / "pairs.csv"
-    if not path.exists() or "events" not in (table := pd.read_csv(path, dtype=str)):
+    if not path.exists() or not {"events", "id"} <= set(table := pd.read_csv(path, dtype=str, index_col=False)):
         return None
-    merged = data.catalogue[["scene", "id"]].merge(table[["scene", "id", "events"]], how="left", on=["scene", "id"])
+    keys = [column for column in ("scene", "id") if column in table]
+    merged = data.catalogue[["scene", "id"]].merge(table[[*keys, "events"]], how="left", on=keys)
     return [names.split(";") if names else [] for names in merged["events"].fillna("")]
 
 

@@ -115,6 +115,7 @@ class AudiovisualNet(nn.Module):
         scenes: number of scenes.
         image_side: side of the photographs in pixels, the shape of a zero image.
         events_on: ``"Na"``, ``"Nv+a"``, or None for no events.
+        events: outputs of the event head on the concatenation; None for as many as the classifier of N_a has.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class AudiovisualNet(nn.Module):
         scenes: int,
         image_side: int,
         events_on: str | None = None,
+        events: int | None = None,
     ):
         super().__init__()
         self.visual = visual
@@ -131,7 +133,7 @@ class AudiovisualNet(nn.Module):
         self.scene_head = nn.Linear(visual.features + audio.features, scenes)
         self.events_on = events_on
         if events_on == "Nv+a":
-            self.event_head = nn.Linear(visual.features + audio.features, audio.fc.out_features)
+            self.event_head = nn.Linear(visual.features + audio.features, events or audio.fc.out_features)
         self.register_buffer("no_image", torch.zeros(1, 3, image_side, image_side), persistent=False)
         self.register_buffer("no_sound", torch.zeros(1, *audio.sound_shape), persistent=False)
 

@@ -70,7 +70,7 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
         UserError: the checkpoint is none; `media.MediaError` where photograph or recording cannot be used.
     """
     model, normaliser, config = load_checkpoint(checkpoint)
-    recipe, sources, photograph = recipe_in(config), Sources(**config["request"]["sources"]), read_image(image)
+    recipe, sources, photograph = recipe_in(config), Sources(**config["request"].get("sources", {})), read_image(image)
     heard = _heard(read_clip(sound), sources, recipe.preset)
     inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
     return OnePair(checkpoint, photograph, model, recipe, sources, inputs, config)

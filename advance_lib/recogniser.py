@@ -32,8 +32,8 @@ class Recipe:
         audio: name of N_a there.
         schedule: epochs and learning rate.
         pretrained: start from the pre-trained networks; False is the paper's †.
-        new_event_head: N_a gets a new linear layer for events instead of the classifier of N_a(0); so it must where
-            the teacher is another network.
+        new_event_head: a transfer on N_a gets a new linear layer for events instead of the classifier of N_a(0); so it
+            must where the teacher is another network.
         transfer: L_Ω: ``"KL|Na"``, ``"SQ|Na"``, ``"KL|Nv+a"``, ``"SQ|Nv+a"``, ``"E1"``, ``"E"``, or None.
         supervised: L = L_s + αL_Ω; False leaves L = L_Ω, as in Table 3.
         alpha: α, the weight of the transfer.
@@ -71,7 +71,7 @@ def build(
         visual: safetensors file of N_v(0), or None to start at random.
         audio: the same of N_a(0), whose classifier is the event head on N_a. A recipe that starts at random uses of
             it what is never trained: mn04's first blocks.
-        events: outputs of an audio classifier that starts at random; None for as many as N_a(0) has.
+        events: of the teacher, the outputs of new event heads; None for as many as N_a(0) has.
     """
     backbones = []
     for name, weights, classes in ((recipe.visual, visual, 1), (recipe.audio, audio, events or 1)):
@@ -87,7 +87,7 @@ def build(
     _, heard = backbones
     if recipe.new_event_head:
         heard.fc = nn.Linear(heard.features, events or heard.fc.out_features)
-    return AudiovisualNet(*backbones, scenes, image_side, recipe.events_on)
+    return AudiovisualNet(*backbones, scenes, image_side, recipe.events_on, events)
 
 
 def objective(recipe: Recipe, knowledge: Knowledge | None) -> Callable[[Outputs, Batch], Tensor]:

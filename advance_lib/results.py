@@ -130,8 +130,7 @@ def leak_by_splitting(settings: Settings) -> pd.DataFrame:
 
 def spread_over_splits(settings: Settings) -> pd.DataFrame:
     """Return the test F-score of each L_s cell on several splits by location, one training seed: rows are splits."""
-    own = [settings.request(cell, settings.seed_list[0]) for cell in L_S_CELLS]
-    runs = finished([*own, *settings.requests_of_splits()], settings.device)
+    runs = finished(settings.requests_of_splits(), settings.device)
     rows = [
         (f"split {run.request.split.seed}", run.request.cell, run.metrics["scores"]["test"]["fscore"]) for run in runs
     ]

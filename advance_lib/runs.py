@@ -194,6 +194,7 @@ def _key(request: Request, networks: Networks, device: str) -> str:
         dataset.key(),
         request.sizes.image_side,
         [network and network.key for network in networks],
+        [request.sources.raw_colours(request.preset), str(request.sources.front_end(request.preset))],
         effective_precision(device, request.sizes.precision),
         code_digest("advance_lib.recogniser"),
         code_digest("advance_lib.features"),
@@ -349,7 +350,8 @@ def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
     state = {k: v for k, v in tensors.items() if not k.startswith("normaliser.")}
     recipe = recipe_in(config)
     backbones = [BACKBONES[getattr(recipe, sense)](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")]
-    model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"], recipe.events_on)
+    events = len(state.get("event_head.bias", ())) or None
+    model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"], recipe.events_on, events)
     model.load_state_dict(state)
     return model.eval(), normaliser, config
 

@@ -13,7 +13,7 @@ from advance_lib.runs import Request, Run, environment, finished
 from advance_lib.sources import RENDERED, Sources
 
 L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")
-OTHER_SPLITS = (1, 2)  # besides the tables' own, split 0
+SPLITS_BY_LOCATION = (0, 1, 2)  # the first is the tables' own, unless the dataset brings one
 
 
 def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tuple[int, ...]:
@@ -76,8 +76,11 @@ class Settings:
         return open_dataset(self.dataset, self.sizes, self.split, self.skip_broken)
 
     def with_real_ears(self) -> "Settings | None":
-        """Return these settings with mn04 as N_a(0); None for the miniature, or where mn04 was not downloaded."""
-        if self.dataset == "miniature" or not WEIGHTS["mn04"].path.is_file():
+        """Return these settings with mn04 as N_a(0).
+
+        None for the miniature, where other networks were asked for, or where mn04 was not downloaded.
+        """
+        if self.dataset == "miniature" or self.sources != RENDERED or not WEIGHTS["mn04"].path.is_file():
             return None
         return replace(self, sources=Sources(audio="mn04"))
 
@@ -92,13 +95,16 @@ class Settings:
 
     def requests_of_book(self) -> list[Request]:
         """Return every run that the chapters show, so that a graph can train them beforehand."""
-        careless = self.requests("image+sound/Ls", split=Split("pair"))
-        real = self.with_real_ears()
-        return [*self.requests(*CELLS), *careless, *self.requests_of_splits(), *(real.requests(*CELLS) if real else ())]
+        by_split = [run for by in ("location", "pair") for run in self.requests("image+sound/Ls", split=Split(by))]
+        own = [*self.requests(*CELLS), *by_split, *self.requests_of_splits()]
+        if real := self.with_real_ears():
+            averaged = replace(real, preset=replace(real.preset, sq_reduction="mean"))
+            own += [*real.requests(*CELLS), *averaged.requests("image+sound/SQ|Na", "image+sound/SQ|Nv+a")]
+        return own
 
     def requests_of_splits(self) -> list[Request]:
-        """Return the runs of the L_s cells on other splits by location, one training seed each."""
-        splits = [Split("location", seed) for seed in OTHER_SPLITS]
+        """Return the runs of the L_s cells on several splits by location, one training seed each."""
+        splits = [Split("location", seed) for seed in SPLITS_BY_LOCATION]
         return [self.request(cell, self.seed_list[0], split) for split in splits for cell in L_S_CELLS]
 
     def runs(self, *cells: str) -> list[Run]:

@@ -230,7 +230,8 @@ def hearing(settings: Settings) -> dict:
     unknown = sorted(set(data.scenes) - set(published.columns))
     if unknown:
         raise UserError(f"{data.folder}: ADVANCE has no scene '{unknown[0]}', so there is nothing to compare with")
-    known = known_of(*replace(settings, sources=Sources(audio="mn04")).request("sound/Ls", 0).data)
+    settings = replace(settings, sources=Sources(audio="mn04"))
+    known = known_of(*settings.request("sound/Ls", 0).data)
     y = known.soft_responses
     measured = pd.DataFrame(known.posteriors.T, published.index, data.scenes)
     published = published[data.scenes]
@@ -253,6 +254,10 @@ def reasons(settings: Settings) -> dict:
     approaches = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in TRANSFERS)]
     runs, alone = settings.runs(*approaches), settings.runs("image/Ls")
     known, device = known_of(*runs[0].request.data, settings.device), settings.device
+
+    def heard(run: Run) -> bool:  # with another teacher, N_a's own classifier names other events
+        return not settings.sources.new_event_head or run.request.recipe.events_on is not None
+
     averaged = replace(settings, preset=replace(settings.preset, sq_reduction="mean"))
     squares = scores(averaged.runs(f"{BOTH}SQ|Na", f"{BOTH}SQ|Nv+a"))
     parts = pd.concat([scores_of_parts([*alone, *runs], split, device) for split in ("train", "test")])
@@ -261,7 +266,7 @@ def reasons(settings: Settings) -> dict:
         settings,
         runs,
         parts=_rounded(parts),
-        distances=_rounded(distances(runs, known, "test", device)),
+        distances=_rounded(distances([run for run in runs if heard(run)], known, "test", device)),
         averaged=_rounded(squares),
         against_image=_rounded(compare([*alone, *runs], [("image/Ls", cell) for cell in approaches], "test")),
     )

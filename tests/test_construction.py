@@ -414,7 +414,9 @@ def test_options(plan, built, tmp_path):
         ({"shift": 2.0}, "shift 2.0"),
         ({"smallest_scene": 0}, "smallest_scene 0"),
         ({"imagery": "https://tiles.example/{z}/{x}/{y}.png?apikey=hush"}, r"apikey=\{apiKey\} and set \$TILES_APIKEY"),
-        ({"freesound": "https://freesound.org/apiv2?token=hush"}, "holds a key"),
+        ({"freesound": "https://freesound.org/apiv2?token=hush"}, "holds a key.*; leave it out"),
+        ({"imagery": "https://me:hush@tiles.org/{z}/{x}/{y}.png"}, "holds a key.*; write key={apiKey}"),
+        ({"imagery": "https://tiles.org/{z}/{x}/{y}.png?appid=hush"}, "holds a key.*; write appid={apiKey}"),
     ],
 )
 def test_values_that_cannot_be_are_refused_by_name(plan, changes, message):

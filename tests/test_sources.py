@@ -14,8 +14,8 @@ from advance_lib.one_pair import open_pair, recognise
 from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import get_profile
 from advance_lib.recogniser import build
-from advance_lib.runs import Request, finished, known_of, load_checkpoint, pretrained_networks
-from advance_lib.sources import Sources
+from advance_lib.runs import Request, _key, finished, known_of, load_checkpoint, pretrained_networks
+from advance_lib.sources import Networks, Sources
 
 MN04, TAUGHT = Sources(audio="mn04"), Sources(teacher="mn04")
 
@@ -99,6 +99,22 @@ def test_a_teacher_that_is_another_network_brings_a_new_event_head(mn04, tiny, q
     assert model.audio.fc.out_features == 527 and model.audio.sound_shape == (1, 400, 64)
     own = Request("image+sound/KL|Na", 0, str(tiny), quick)
     assert finished([own], "cpu")[0].folder != finished(requests[:1], "cpu")[0].folder
+
+
+def test_what_starts_at_random_still_has_inputs_of_its_own(tiny, quick):
+    """† needs no pre-trained network, and yet the authors' networks get other spectrograms and colours."""
+    keys = {
+        _key(Request("image/Ls†", 0, str(tiny), "paper", sources=sources), Networks(), "cpu")
+        for sources in (Sources(), Sources("imagenet"), Sources("official"), Sources("imagenet", "official"))
+    }
+    assert len(keys) == 3  # ImageNet's and the library's own expect the same
+
+
+def test_without_an_event_head_the_teacher_changes_nothing(quick, tiny):
+    recipes = [
+        Request("image+sound/Ls", 0, str(tiny), quick, sources=sources).recipe for sources in (Sources(), TAUGHT)
+    ]
+    assert recipes[0] == recipes[1]
 
 
 def test_weights_that_were_not_fetched(tiny, quick, tmp_path, monkeypatch):

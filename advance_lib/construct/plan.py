@@ -20,7 +20,11 @@ from advance_lib.construct.overpass import OVERPASS
 from advance_lib.construct.recordings import FREESOUND
 
 PACKAGES = ("numpy", "pillow", "requests", "scipy", "shapely", "soundfile", "xyzservices")
-KEY_IN_ADDRESS = re.compile(r"[?&/]((?:api|access|subscription)?[-_]?(?:key|token))=[^{&]+", re.IGNORECASE)
+KEY_IN_ADDRESS = re.compile(
+    r"[?&/]((?:(?:api|access|subscription)?[-_]?(?:key|token))|app[-_]?id|sig|signature|secret|password)=[^{&]+"
+    r"|//([^/@]+)@",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,12 @@ class Plan:
                 raise UserError(f"{name} {getattr(self, name)!r}: not a value that it can have")
         for name in ("imagery", "freesound", "overpass"):
             if found := KEY_IN_ADDRESS.search(getattr(self, name)):
-                raise UserError(
-                    f"{name}: its address holds a key, which would be written into the dataset; write "
-                    f"{found[1]}={{apiKey}} and set $TILES_APIKEY"
+                remedy = (
+                    f"write {found[1] or 'key'}={{apiKey}} and set $TILES_APIKEY"
+                    if name == "imagery"
+                    else "leave it out"
                 )
+                raise UserError(f"{name}: its address holds a key, which would be written into the dataset; {remedy}")
 
     @property
     def metres(self) -> float:

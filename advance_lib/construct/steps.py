@@ -165,7 +165,7 @@ def balance_pairs(site: Site) -> dict[str, str]:
         try:
             site.photograph(imagery, pair.id, pair.latitude, pair.longitude)
             made.append(replace(pair, start=site.clip(recordings[pair.recording], pair.id)))
-        except (MissingImagery, MediaError) as error:
+        except (MissingImagery, MissingPreview, MediaError) as error:
             left[pair.id] = str(error).replace(f"{site.folder}/", "")
     write_table(site.folder / "pairs.csv", Pair, made)
     return left
