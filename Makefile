@@ -32,13 +32,13 @@ book: $(READY)  ## train what is missing and build the book
 	@$(BIN)/snakemake --snakefile Snakefile --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATA)" seeds=$(SEEDS) device=$(DEVICE)
 	@$(BIN)/python -m advance_lib.graph $(PROFILE) "$(DATA)"
 
-test: $(READY)  ## unit tests, nbval on the chapters, and a smoke build of the book
+test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/pytest -n $(CORES) -m 'not slow' tests
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
-	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
 
-test-slow: $(READY)  ## unit tests that take long: killed and resumed, thousands of damaged files
+test-slow: $(READY)  ## nbval on the chapters, and unit tests that take long
+	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
 	$(BIN)/pytest -n $(CORES) -m slow tests
 
 test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter in JupyterLab, looked at in Chromium
