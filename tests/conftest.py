@@ -112,3 +112,13 @@ def web(monkeypatch):
             return f"http://127.0.0.1:{server.server_port}{path}", asked
 
         yield serve
+
+
+@pytest.fixture
+def server(request, monkeypatch):
+    """The server of the test module's PLANET, well behaved until a test gives it faults."""
+    from advance_lib.miniature.planet_server import serve
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serve(request.module.PLANET) as running:
+        yield running

@@ -12,21 +12,12 @@ from advance_lib.construct.fetching import FetchError, Patience
 from advance_lib.construct.overpass import Feature, features_in, features_of_file
 from advance_lib.miniature.planet import planet_of
 from advance_lib.miniature.planet_faults import Answer, Fault
-from advance_lib.miniature.planet_server import serve
 
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01)
 HURRIED = replace(QUICK, timeout=0.4)  # for a server that is slow on purpose
 PLANET = planet_of(scenes=("forest", "lake"), places_per_scene=2)
 PLACE = PLANET.places[0]
 HERE = around(PLACE.latitude, PLACE.longitude, 400)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """The miniature planet, well behaved until a test gives it faults."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with serve(PLANET) as running:
-        yield running
 
 
 @pytest.fixture

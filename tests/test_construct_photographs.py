@@ -14,7 +14,6 @@ from advance_lib.construct.photographs import MissingImagery, imagery_named, pho
 from advance_lib.miniature.planet import planet_of
 from advance_lib.miniature.planet_faults import Answer, Fault
 from advance_lib.miniature.planet_land import MARK
-from advance_lib.miniature.planet_server import serve
 
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01)
 HURRIED = replace(QUICK, timeout=0.4)  # for a server that is slow on purpose
@@ -59,14 +58,6 @@ class Chart:
         file = BytesIO()
         Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8)).save(file, "PNG", compress_level=0)
         return file.getvalue()
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """The miniature planet, well behaved until a test gives it faults."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with serve(PLANET) as running:
-        yield running
 
 
 @pytest.fixture

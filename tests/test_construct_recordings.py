@@ -20,14 +20,6 @@ HURRIED = replace(QUICK, timeout=0.4)  # for a server that is slow on purpose
 PASSING = ("429", "500", "reset", "slow", "truncated", "wrong-length", "html", "malformed-json")
 
 
-@pytest.fixture
-def server(monkeypatch):
-    """The miniature planet, well behaved until a test gives it faults."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with serve(PLANET) as running:
-        yield running
-
-
 def searched(server, area=None, query="", token=None, patience=QUICK):
     return list(search(area or Area(*PLANET.bounds), query, token or server.token, server.freesound, patience))
 
