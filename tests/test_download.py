@@ -148,8 +148,10 @@ def test_another_checksum(server, file, tmp_path):
     assert not visible(tmp_path) and not list(tmp_path.glob(".*.partial")) and len(server.asked) == 1
 
 
-@pytest.mark.parametrize("in_an_hour", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
-def test_a_server_that_asks_for_a_long_pause_is_left(server, file, tmp_path, in_an_hour):
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_server_that_asks_for_a_long_pause_is_left(server, file, tmp_path, form):
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    in_an_hour = "3600" if form == "seconds" else date
     server.faults = ["break", (429, in_an_hour)]
     with pytest.raises(DownloadError, match=r"answers 429 .* and asks to wait 3[56]\d\d s; try again later"):
         download(file, tmp_path, QUICK)
