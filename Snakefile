@@ -13,7 +13,8 @@ from advance_lib.networks.weights import WEIGHTS
 asked = requested(config)
 WORK = build_folder() / "books" / asked.slug
 STAMPS = WORK / "stamps"
-CORES = workflow.cores or 1
+CORES = workflow.resource_settings.cores or 1  # on a cluster the profile says how many
+GPU = 1 if asked.device == "cuda" else 0  # for every rule that opens networks: the key of a run says its arithmetic
 CHAPTERS = chapters()
 
 # What the chapters show their results with.
@@ -89,24 +90,54 @@ rule pretraining:
     params:
         code=code_digest("advance_lib.pretraining"),
     threads: CORES if asked.device == "cuda" else 1  # two trainings would share the GPU's memory
+    resources:
+        gpu=GPU,
     shell:
         "{ALONE} pretrain {wildcards.sense} {WHERE} --device {asked.device}"
 
 
-# One job: the library trains in as many processes as there are cores, and one by one on a GPU.
-rule runs:
-    input:
-        STAMPS / "features",
-        STAMPS / "pretrained-visual",
-        STAMPS / "pretrained-audio",
-    output:
-        touch(STAMPS / "runs"),
-    params:
-        made_from=MADE_FROM,
-        runs=RUNS,
-    threads: CORES
-    shell:
-        "{ADVANCE} train {RUNS}"
+if asked.shares == 1:
+
+    # One job: the library trains in as many processes as there are cores, and one by one on a GPU.
+    rule runs:
+        input:
+            STAMPS / "features",
+            STAMPS / "pretrained-visual",
+            STAMPS / "pretrained-audio",
+        output:
+            touch(STAMPS / "runs"),
+        params:
+            made_from=MADE_FROM,
+            runs=RUNS,
+        threads: CORES
+        resources:
+            gpu=GPU,
+        shell:
+            "{ADVANCE} train {RUNS}"
+
+else:
+
+    # One of several jobs, on any node that shares the build folder: it trains its runs one by one.
+    rule share:
+        input:
+            STAMPS / "features",
+            STAMPS / "pretrained-visual",
+            STAMPS / "pretrained-audio",
+        output:
+            touch(STAMPS / "runs-{share}-of-{shares}"),
+        params:
+            made_from=MADE_FROM,
+            runs=RUNS,
+        resources:
+            gpu=GPU,
+        shell:
+            "{ADVANCE} train {RUNS} --share {wildcards.share}/{wildcards.shares} --jobs 1"
+
+    rule runs:
+        input:
+            [STAMPS / f"runs-{share}-of-{asked.shares}" for share in range(1, asked.shares + 1)],
+        output:
+            touch(STAMPS / "runs"),
 
 
 rule chapter:
@@ -124,6 +155,8 @@ rule chapter:
         runs=RUNS,
     wildcard_constraints:
         name="(?!status).*",
+    resources:
+        gpu=GPU,
     shell:
         "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"
 
@@ -139,5 +172,7 @@ rule status:
         code=code_digest("advance_lib.status"),
         made_from=MADE_FROM,
         runs=RUNS,
+    resources:
+        gpu=GPU,
     shell:
         "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"

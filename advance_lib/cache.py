@@ -92,6 +92,15 @@ NEUTRAL_MODULES = frozenset(
 
 
 @cache
+def _module_digest(name: str) -> tuple[list[str], tuple[str, ...]]:
+    """Return the keys of a module's own code and tables, and the modules that it imports from here."""
+    file = _module_file(name)
+    source = file.read_text(encoding="utf-8")
+    tables = [file_digest(table) for table in sorted(file.parent.glob("*.csv"))]  # as good as code
+    return [syntax_digest(source), *tables], tuple(_imported_modules(source))
+
+
+@cache
 def code_digest(module: str) -> str:
     """Return a key of the code behind a module: its syntax tree and those of all it imports from here.
 
@@ -105,11 +114,8 @@ def code_digest(module: str) -> str:
         name = waiting.pop()
         if name in seen or name in NEUTRAL_MODULES:
             continue
-        file = _module_file(name)
-        source = file.read_text(encoding="utf-8")
-        tables = [file_digest(table) for table in sorted(file.parent.glob("*.csv"))]  # as good as code
-        seen[name] = [syntax_digest(source), *tables]
-        waiting.extend(_imported_modules(source))
+        seen[name], imported = _module_digest(name)
+        waiting.extend(imported)
     return digest(seen)
 
 

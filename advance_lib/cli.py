@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -78,17 +79,34 @@ def pretrain(arguments: argparse.Namespace) -> None:
 
 
 def train(arguments: argparse.Namespace) -> None:
+    from advance_lib.distributed import launch, processes, rank
+
+    if arguments.devices not in (None, 1) and processes() == (1, 1):
+        launch(arguments.devices, arguments.device, sys.argv[1:])
+        return
+
     from advance_lib.experiments import cells_of
     from advance_lib.runs import finished
 
     settings = _settings(arguments)
     cells = arguments.cell or (cells_of(arguments.table) if arguments.table is not None else [])
     requests = settings.requests(*cells) if cells else settings.requests_of_book()
-    for run in finished(requests, arguments.device, arguments.jobs):
+    for run in finished(requests[_share(arguments.share)], arguments.device, arguments.jobs):
+        if rank():
+            continue  # the first process tells
         scores = run.metrics["scores"]
         found = ", ".join(f"{split} F {values['fscore']:.1f}" for split, values in scores.items())
         split = f"split by {run.request.split.by} {run.request.split.seed}"
         print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder.name})")
+
+
+def _share(text: str) -> slice:
+    """Return which requests are the K-th of N shares, written K/N: every N-th, beginning with the K-th."""
+    found = re.fullmatch("([0-9]+)/([0-9]+)", text)
+    first, step = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= first <= step:
+        raise UserError(f"--share {text}: write K/N with K from 1 to N, such as 2/8 for the second of eight shares")
+    return slice(first - 1, None, step)
 
 
 def table(arguments: argparse.Namespace) -> None:
@@ -112,6 +130,19 @@ def study(arguments: argparse.Namespace) -> None:
     others = [source for source, usual in both if source != usual]  # so that no record overwrites another's
     name = "-".join([arguments.name, Path(arguments.dataset).name, *others])
     print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json"))
+
+
+def bench(arguments: argparse.Namespace) -> None:
+    from advance_lib.bench.speed import bench as measure
+    from advance_lib.cache import build_folder, write_json
+    from advance_lib.studies import RESULTS, commit
+    from advance_lib.training import accelerator
+
+    found = measure(arguments.profile, arguments.dataset, arguments.device, arguments.short)
+    kept = build_folder() if arguments.short else RESULTS
+    path = arguments.record or kept / f"bench-{accelerator(arguments.device)}.json"
+    write_json(path, {"commit": commit()} | found)
+    print(path)
 
 
 def predict(arguments: argparse.Namespace) -> None:
@@ -305,7 +336,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--cell", action="append", help="such as image+sound/Ls; may be repeated")
     command.add_argument("--table", type=int, help="all cells of this table (default: every run that the book shows)")
-    command.add_argument("--jobs", type=int, help="processes to train in (default: as many as cores)")
+    command.add_argument("--jobs", type=int, help="runs to train at once (default: as many as cores, one on a GPU)")
+    command.add_argument("--devices", type=int, metavar="N", help="share each run among N GPUs, or processes of a CPU")
+    command.add_argument(
+        "--share", default="1/1", metavar="K/N", help="only every N-th run, beginning with the K-th (default: 1/1)"
+    )
 
     command = add("table", table, "print a table of the paper with mean ± std", seeds=True, presets=True)
     command.add_argument("number", type=int, help="1, 2 or 3")
@@ -316,6 +351,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("name", help="tables, presets, weights, inside, hearing or reasons")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
+
+    command = add(
+        "bench", bench, "measure how fast this machine trains, beside its limits, and keep the figures as JSON"
+    )
+    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    command.add_argument("--short", action="store_true", help="for seconds only, to see that it runs")
+    command.add_argument(
+        "--record", type=Path, help="file to write (default: results/bench-DEVICE.json, the build folder for --short)"
+    )
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
     command.add_argument("image", type=Path, help="photograph")

@@ -84,6 +84,8 @@ def recipe_of(
         profile.precision,
         reshuffle=preset.order == "reshuffled",
         keep_after=5 if preset.tested == "best and five after" else 0,
+        patience=profile.patience,
+        compiled=profile.compiled,
     )
     return Recipe(
         senses,

@@ -28,7 +28,9 @@ from PIL import ImageOps
 
 from advance_lib.cache import build_folder, written_whole
 from advance_lib.features import log_mel
-from advance_lib.inputs import JITTER, Inputs
+from advance_lib.inputs import Inputs
+from advance_lib.jitter import drawn_jitter
+from advance_lib.jitter import jittered as jitter
 from advance_lib.media import read_clip
 from advance_lib.miniature.sounds import synthesise
 from advance_lib.published import ADVANCE_COUNTS
@@ -312,10 +314,9 @@ def event_players(events: Sequence[str], seed: int = 3) -> str:
 def jittered(inputs: Inputs, row: int, variants: int = 5) -> Picture.Image:
     """Return one training photograph as it is, and as the network would see it in some epochs."""
     original = torch.from_numpy(np.array(inputs.images[row])).permute(2, 0, 1)
-    torch.manual_seed(1)
-    seen = [original, *(JITTER(original) for _ in range(variants))]
-    strip = torch.cat(seen, dim=2).permute(1, 2, 0).numpy()
-    return Picture.fromarray(strip).resize((len(seen) * 128, 128))
+    seen = jitter(original.expand(variants, -1, -1, -1), drawn_jitter(variants, torch.Generator().manual_seed(1)))
+    strip = torch.cat([original, *seen.byte()], dim=2).permute(1, 2, 0).numpy()
+    return Picture.fromarray(strip).resize(((1 + variants) * 128, 128))
 
 
 def learning_curves(runs: Sequence) -> Figure:

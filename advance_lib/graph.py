@@ -28,6 +28,7 @@ class Asked:
     dataset: str
     seeds: str
     device: str
+    shares: int
     slug: str
     texts: tuple[Path, ...]
     references: tuple[Path, ...]
@@ -37,21 +38,24 @@ def requested(config: Mapping[str, object]) -> Asked:
     """Read the graph's configuration.
 
     Raises:
-        UserError: an option that the graph does not know.
+        UserError: an option that the graph does not know, or shares that are no number from 1 on.
     """
     from advance_lib.profiles import get_profile
 
-    known = {"profile": "mini", "dataset": "miniature", "seeds": "", "device": "auto"}
+    known = {"profile": "mini", "dataset": "miniature", "seeds": "", "device": "auto", "shares": "1"}
     unknown = sorted(set(config) - set(known))
     if unknown:
         raise UserError(f"no option '{unknown[0]}'; the graph knows {', '.join(known)}")
     options = known | {name: str(value) for name, value in config.items() if value not in ("", None)}
+    if not re.fullmatch("[1-9][0-9]*", options["shares"]):
+        raise UserError(f"shares={options['shares']}: say in how many jobs to train, such as shares=8")
     seeds = options["seeds"] or str(len(get_profile(options["profile"]).seeds))
     return Asked(
         options["profile"],
         _Quotable(options["dataset"]),
         seeds,
         options["device"],
+        int(options["shares"]),
         slug(options["profile"], options["dataset"]),
         texts(),
         tuple(sorted((CHECKOUT / "results").glob("*.json"))),

@@ -3,16 +3,15 @@
 Chapters: Hearing, Seeing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
-# Section 5.1 names the kinds, not their strengths; these were set by eye.
-JITTER = v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(brightness=0.3, saturation=0.3)])
+from advance_lib.jitter import drawn_jitter, jittered
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,10 @@ class Normaliser:
         elif images is not None:
             colours = _moments(images, rows, 255.0)
         return cls(*(torch.tensor(x, dtype=torch.float32) for x in (*bands, *colours)))
+
+    def to(self, device: torch.device) -> "Normaliser":
+        """Return the same statistics on a device."""
+        return Normaliser(*(x.to(device) for x in (self.band_mean, self.band_std, self.colour_mean, self.colour_std)))
 
 
 def _moments(values: np.ndarray, rows: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +101,28 @@ class Inputs:
     normaliser: Normaliser
     events: np.ndarray | None = None
 
+    def gathered(self, rows: np.ndarray) -> Batch:
+        """Return some rows as they are stored: photographs uint8 in channels-last order, sounds float16."""
+        taken = (None if x is None else torch.from_numpy(x[rows]) for x in self.arrays)
+        return Batch(*taken)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray | None, ...]:
+        """The arrays in the order of `Batch`."""
+        return self.images, self.log_mels, self.targets, self.events
+
+    def batches(self, rows: np.ndarray, size: int, draws: Tensor | None = None) -> Iterator[Batch]:
+        """Yield rows in batches, ready for the network.
+
+        Args:
+            rows: (n,) indices, in the order in which they are wanted.
+            size: of a batch; the last may be smaller.
+            draws: (n, 4) from `jitter.drawn_jitter`, or None to leave the photographs as they are.
+        """
+        for first in range(0, len(rows), size):
+            chosen = slice(first, first + size)
+            yield prepared(self.gathered(rows[chosen]), self.normaliser, None if draws is None else draws[chosen])
+
     def batch(self, rows: np.ndarray, augment: bool) -> Batch:
         """Return some rows, ready for the network.
 
@@ -105,17 +130,25 @@ class Inputs:
             rows: (batch,) indices.
             augment: flip and jitter the photographs. Draws from torch's global random numbers.
         """
-        image = log_mel = None
-        if self.images is not None:
-            image = torch.from_numpy(np.ascontiguousarray(self.images[rows])).permute(0, 3, 1, 2)
-            if augment:
-                image = torch.stack([JITTER(one) for one in image])
-            mean, std = self.normaliser.colour_mean, self.normaliser.colour_std
-            image = (image / 255 - mean[:, None, None]) / std[:, None, None]
-            image = image.contiguous(memory_format=torch.channels_last)
-        if self.log_mels is not None:
-            log_mel = torch.from_numpy(self.log_mels[rows].astype(np.float32))
-            if log_mel.ndim == 3:
-                log_mel = ((log_mel - self.normaliser.band_mean) / self.normaliser.band_std)[:, None]
-        events = None if self.events is None else torch.from_numpy(self.events[rows])
-        return Batch(image, log_mel, torch.from_numpy(self.targets[rows]), events)
+        return next(self.batches(rows, len(rows), drawn_jitter(len(rows)) if augment else None))
+
+
+def prepared(stored: Batch, normaliser: Normaliser, draws: Tensor | None = None) -> Batch:
+    """Return a batch as the network wants it, on the device where it lies.
+
+    Args:
+        stored: rows as they are stored: photographs (batch, side, side, 3) uint8, spectrograms (batch, T, F) in dB.
+        normaliser: statistics of the training split, on the same device.
+        draws: (batch, 4) from `jitter.drawn_jitter`, or None to leave the photographs as they are.
+    """
+    image, log_mel = stored.image, stored.log_mel
+    if image is not None:
+        image = image.permute(0, 3, 1, 2)  # what was stored is now channels-last, the faster order for convolutions
+        image = image if draws is None else jittered(image, draws)
+        mean, std = (x[:, None, None] for x in (normaliser.colour_mean, normaliser.colour_std))
+        image = ((image / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+    if log_mel is not None:
+        log_mel = log_mel.float()
+        if log_mel.ndim == 3:
+            log_mel = ((log_mel - normaliser.band_mean) / normaliser.band_std)[:, None]
+    return Batch(image, log_mel, stored.target, stored.events)

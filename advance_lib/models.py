@@ -106,14 +106,17 @@ class AudiovisualNet(nn.Module):
     Events are recognised by the classifier of the audio network, f_e(a, N_a) (section 4.2), or by a new linear
     layer on the concatenation, f_e(x, N_v+a) (section 4.3).
 
-    A unimodal network is the same network with the other input set to zero (section 5.2, Table 2): pass
-    None for it.
+    A unimodal network is the same network with the other input set to zero (section 5.2, Table 2): pass None for
+    it. Its branch is evaluated once for the whole batch, since all samples are alike there, and its batch norm uses
+    the running statistics even in training: those of a batch of zeros have no variance, and chasing them would give
+    training and test a different constant.
 
     Args:
         visual: N_v.
         audio: N_a.
         scenes: number of scenes.
         image_side: side of the photographs in pixels, the shape of a zero image.
+        senses: ``"image"``, ``"sound"`` or ``"image+sound"``: what it will be given.
         events_on: ``"Na"``, ``"Nv+a"``, or None for no events.
         events: outputs of the event head on the concatenation; None for as many as the classifier of N_a has.
     """
@@ -124,6 +127,7 @@ class AudiovisualNet(nn.Module):
         audio: Backbone,
         scenes: int,
         image_side: int,
+        senses: str = "image+sound",
         events_on: str | None = None,
         events: int | None = None,
     ):
@@ -131,11 +135,19 @@ class AudiovisualNet(nn.Module):
         self.visual = visual
         self.audio = audio
         self.scene_head = nn.Linear(visual.features + audio.features, scenes)
+        self.silent = [network for name, network in (("image", visual), ("sound", audio)) if name not in senses]
         self.events_on = events_on
         if events_on == "Nv+a":
             self.event_head = nn.Linear(visual.features + audio.features, events or audio.fc.out_features)
         self.register_buffer("no_image", torch.zeros(1, 3, image_side, image_side), persistent=False)
         self.register_buffer("no_sound", torch.zeros(1, *audio.sound_shape), persistent=False)
+
+    def train(self, mode: bool = True) -> "AudiovisualNet":
+        """Set training or evaluation mode; a branch without input stays in evaluation mode."""
+        super().train(mode)
+        for network in self.silent:
+            network.eval()
+        return self
 
     def forward(self, image: Tensor | None, log_mel: Tensor | None) -> Outputs:
         """Return scene outputs, both representations, and event outputs where there is a head for them.
@@ -144,8 +156,8 @@ class AudiovisualNet(nn.Module):
             image: (batch, 3, side, side) normalised, or None for zeros.
             log_mel: (batch, 1, T, F) normalised, or what else N_a takes, or None for zeros.
         """
-        visual = _silent(self.visual, self.no_image) if image is None else self.visual.represent(image)
-        audio = _silent(self.audio, self.no_sound) if log_mel is None else self.audio.represent(log_mel)
+        visual = self.visual.represent(self.no_image if image is None else image)
+        audio = self.audio.represent(self.no_sound if log_mel is None else log_mel)
         batch = max(len(visual), len(audio))
         visual, audio = visual.expand(batch, -1), audio.expand(batch, -1)
         joint = torch.cat([visual, audio], dim=1)
@@ -155,14 +167,16 @@ class AudiovisualNet(nn.Module):
         return Outputs(self.scene_head(joint), visual, audio, events)
 
 
-def _silent(backbone: Backbone, zeros: Tensor) -> Tensor:
-    """Return N(0), (1, features): one evaluation for the whole batch, since all its samples are alike.
+def compile_blocks(network: nn.Module, **options: object) -> None:
+    """Let torch.compile fuse what happens inside each residual block, in place.
 
-    Batch norm uses its running statistics even in training: those of a batch of zeros have no variance, and
-    chasing them would give training and test a different constant.
+    Blocks rather than whole networks: one compilation serves all blocks of a shape, in every cell of every table.
+
+    Args:
+        network: with torchvision's residual blocks; others stay as they are.
+        options: of ``torch.compile``.
     """
-    training = backbone.training
-    backbone.eval()
-    constant = backbone.represent(zeros)
-    backbone.train(training)
-    return constant
+    torch._dynamo.config.recompile_limit = 256  # one line of code, as many shapes as there are stages and batch sizes
+    for module in network.modules():
+        if isinstance(module, BasicBlock | Bottleneck):
+            module.compile(dynamic=False, **options)

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from advance_lib.cache import code_digest, digest, entry, remove, write_json, written_whole
 from advance_lib.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
+from advance_lib.feeding import near
 from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.models import BACKBONES
 from advance_lib.training import Schedule, fit, predictions, start
@@ -87,14 +88,14 @@ def _pretrain(
     def make(folder: Path) -> None:
         torch.manual_seed(0)
         fabric = start(device, schedule.precision)
-        model = FirstOf(BACKBONES[backbone](len(classes)))
+        model, fed = FirstOf(BACKBONES[backbone](len(classes))), near(inputs, fabric.device)
         held_out, rows = _held_out_and_rest(len(inputs.targets))
         activation = nn.Sigmoid() if multi_label else nn.Softmax(dim=1)
 
         def validate(model: nn.Module) -> float:
-            return score(inputs.targets[held_out], predictions(fabric, model, inputs, held_out, activation))
+            return score(inputs.targets[held_out], predictions(fabric, model, fed, held_out, activation))
 
-        history = fit(fabric, model, inputs, rows, loss, validate, schedule, 0, folder, f"pre-training {kind}")
+        history = fit(fabric, model, fed, rows, loss, validate, schedule, 0, folder, f"pre-training {kind}")
         best = max(history, key=lambda past: past["validation"])
         write_json(folder / "history.json", {"score": best["validation"], "history": history})
         # FirstOf put "backbone." before torchvision's names.

@@ -27,7 +27,9 @@ class Profile:
         weight_decay: Adam's (section 5.1: 1e-4).
         pretrain_epochs: passes over the pre-training sets.
         pretrain_learning_rate: Adam's, falling to zero along a cosine.
+        patience: epochs without a better validation score after which a training ends; None to go on to the last.
         precision: Lightning Fabric's name of the arithmetic on a GPU; a CPU always computes in float32.
+        compiled: let torch.compile fuse the networks' operations on a GPU.
         seeds: training seeds when none are given.
     """
 
@@ -45,7 +47,9 @@ class Profile:
     weight_decay: float
     pretrain_epochs: int
     pretrain_learning_rate: float
+    patience: int | None
     precision: str
+    compiled: bool
     seeds: tuple[int, ...]
 
 
@@ -67,7 +71,9 @@ PROFILES = {
             weight_decay=1e-4,
             pretrain_epochs=2,
             pretrain_learning_rate=3e-3,
+            patience=None,
             precision="32-true",
+            compiled=False,
             seeds=(0, 1),
         ),
         # Epochs, batch size and learning rate: chosen on validation, see results/mini-schedule.json.
@@ -86,7 +92,9 @@ PROFILES = {
             weight_decay=1e-4,
             pretrain_epochs=10,
             pretrain_learning_rate=3e-3,
+            patience=None,
             precision="32-true",
+            compiled=False,
             seeds=(0, 1, 2),
         ),
         # Networks, side, learning rate and weight decay as in section 5.1 of the paper.
@@ -105,7 +113,9 @@ PROFILES = {
             weight_decay=1e-4,
             pretrain_epochs=20,
             pretrain_learning_rate=1e-3,
+            patience=10,
             precision="bf16-mixed",
+            compiled=True,
             seeds=(0, 1, 2, 3, 4),
         ),
     )

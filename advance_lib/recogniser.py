@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib import objectives
+from advance_lib.feeding import Fed, near
 from advance_lib.inputs import Batch, Inputs
 from advance_lib.knowledge import Knowledge
 from advance_lib.metrics import weighted_scores
@@ -87,19 +88,22 @@ def build(
     _, heard = backbones
     if recipe.new_event_head:
         heard.fc = nn.Linear(heard.features, events or heard.fc.out_features)
-    return AudiovisualNet(*backbones, scenes, image_side, recipe.events_on, events)
+    return AudiovisualNet(*backbones, scenes, image_side, recipe.senses, recipe.events_on, events)
 
 
-def objective(recipe: Recipe, knowledge: Knowledge | None) -> Callable[[Outputs, Batch], Tensor]:
+def objective(
+    recipe: Recipe, knowledge: Knowledge | None, device: torch.device | str = "cpu"
+) -> Callable[[Outputs, Batch], Tensor]:
     """Return the loss of a recipe: L_s, L_s + αL_Ω, or L_Ω alone.
 
     Args:
         recipe: names L_Ω, α, β and how events are reduced.
         knowledge: posteriors and event relevance; needed by L_E1 and L_E alone.
+        device: where the outputs will be.
     """
     preset = recipe.preset
     if recipe.transfer in ("E1", "E"):
-        posteriors, relevance = (torch.tensor(x) for x in (knowledge.posteriors, knowledge.relevance))
+        p, d = (torch.tensor(x, device=device) for x in (knowledge.posteriors, knowledge.relevance))
 
     def transfer(outputs: Outputs, batch: Batch) -> Tensor:
         teacher = batch.events
@@ -112,10 +116,8 @@ def objective(recipe: Recipe, knowledge: Knowledge | None) -> Callable[[Outputs,
                 drawn_to = teacher.sigmoid() if preset.sq_target == "probabilities" else teacher
                 squares = objectives.sq_na if recipe.transfer == "SQ|Na" else objectives.sq_nva
                 return squares(outputs.events, drawn_to, preset.sq_reduction)
-        p = posteriors.to(teacher.device)
         if recipe.transfer == "E1":
             return objectives.e1(outputs.scenes, teacher, p, preset.event_reduction)
-        d = relevance.to(teacher.device)
         return objectives.e(outputs.scenes, batch.target, teacher, p, d, recipe.beta, preset.event_reduction)
 
     def loss(outputs: Outputs, batch: Batch) -> Tensor:
@@ -156,29 +158,28 @@ def train_recogniser(
     Returns:
         The network with the weights of its best epoch, its Fabric, and the history of the epochs.
     """
-    fabric = start(device, recipe.schedule.precision)
+    fabric = start(device, recipe.schedule.precision, together=True)
     torch.manual_seed(seed)
     model = build(recipe, scenes, inputs.images.shape[1], *weights, len(knowledge.events) if knowledge else None)
     inputs = seen_by(recipe.senses, inputs)
     if knowledge:
         inputs = replace(inputs, events=knowledge.pre_activations)
-    of_outputs, rows = objective(recipe, knowledge), splits["validation"]
+    of_outputs, rows, truth = objective(recipe, knowledge, fabric.device), splits["validation"], inputs.targets
+    fed = near(inputs, fabric.device)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return of_outputs(model(batch.image, batch.log_mel), batch)
 
     def validate(model: nn.Module) -> float:
-        guessed = scene_probabilities(recipe, fabric, model, inputs, rows).argmax(1)
-        return weighted_scores(inputs.targets[rows], guessed)["fscore"]
+        guessed = scene_probabilities(recipe, fabric, model, fed, rows).argmax(1)
+        return weighted_scores(truth[rows], guessed)["fscore"]
 
     label = f"{recipe.senses} {recipe.transfer or 'Ls'} seed {seed}"
-    history = fit(fabric, model, inputs, splits["train"], loss, validate, recipe.schedule, seed, folder, label)
+    history = fit(fabric, model, fed, splits["train"], loss, validate, recipe.schedule, seed, folder, label)
     return model, fabric, history
 
 
-def scene_probabilities(
-    recipe: Recipe, fabric: Fabric, model: nn.Module, inputs: Inputs, rows: np.ndarray
-) -> np.ndarray:
+def scene_probabilities(recipe: Recipe, fabric: Fabric, model: nn.Module, inputs: Fed, rows: np.ndarray) -> np.ndarray:
     """Return z(f_s(x)) of some rows, (rows, scenes), jittered where the recipe's preset says so."""
     augment = recipe.preset.augmented == "all"
     return predictions(fabric, model, inputs, rows, nn.Softmax(dim=1), augment)

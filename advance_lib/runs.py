@@ -5,6 +5,7 @@ Chapter: Recognising with one and two senses.
 
 import inspect
 import json
+import math
 import os
 import platform
 import time
@@ -37,7 +38,9 @@ from advance_lib.cache import (
     written_whole,
 )
 from advance_lib.datasets import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
+from advance_lib.distributed import processes
 from advance_lib.experiments import ALPHA, BETA, recipe_of
+from advance_lib.feeding import near
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.knowledge import Knowledge, knowledge_of
 from advance_lib.metrics import weighted_scores
@@ -203,7 +206,7 @@ def _key(request: Request, networks: Networks, device: str) -> str:
 
 
 def _train(request: Request, networks: Networks, device: str, folder: Path) -> None:
-    """Train and evaluate one run, and leave its files in ``folder``."""
+    """Train and evaluate one run, and leave its files in ``folder``; of several processes the first one writes."""
     recipe = request.recipe
     dataset, inputs = inputs_of(*request.data)
     knowledge = known_of(*request.data, device) if recipe.transfer else None
@@ -218,7 +221,7 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
     tested = {name: rows[name] for name in ("validation", "test", "exam") if name in rows}
     every = np.concatenate(list(tested.values()))
     table = dataset.pairs.iloc[every][["id", "scene", "location", "split"]].reset_index(drop=True)
-    by_epoch, seen = [], seen_by(recipe.senses, inputs)
+    by_epoch, seen = [], near(seen_by(recipe.senses, inputs), fabric.device)
     for after in reversed(range(recipe.schedule.keep_after + 1)):  # the best epoch last, to stay in the network
         if not weights_file(folder, after).exists():
             continue  # the schedule ended before
@@ -233,6 +236,8 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
                 for name in tested
             },
         )
+    if not fabric.is_global_zero:
+        return
     scores = {
         name: {metric: float(np.mean([epoch[name][metric] for epoch in by_epoch])) for metric in METRICS}
         for name in tested
@@ -247,7 +252,7 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
         "image_side": request.sizes.image_side,
         "data": dataset.key(),
         "pretrained": [network and network.key for network in networks],
-        "environment": environment(device),
+        "environment": environment(device) | {"processes": fabric.world_size},
     }
     with written_whole(folder / "predictions.parquet") as partial:
         table.to_parquet(partial)
@@ -299,7 +304,8 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
         for request, (key, networks) in zip(requests, keys, strict=True)
         if not (build_folder() / "runs" / key).exists()
     }
-    workers = min(jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
+    together = math.prod(processes()) > 1
+    workers = min(1 if together else jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
     if workers > 1:
         for request, _ in missing.values():  # features and knowledge once, before the workers ask for them
             inputs_of(*request.data)
@@ -315,13 +321,33 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
             for _ in progress(trained, "training", len(missing)):
                 pass
     else:
-        for key, (request, networks) in missing.items():
-            _one(key, request, networks, device)
+        if together:
+            missing = start(device, "32-true", together=True).broadcast(missing)  # all are to see the same ones
+        for key, one in missing.items():
+            (_together if together else _one)(key, *one, device)
     return [Run(request, build_folder() / "runs" / key) for request, (key, _) in zip(requests, keys, strict=True)]
 
 
 def _one(key: str, request: Request, networks: Networks, device: str) -> None:
     entry("runs", key, lambda folder: _train(request, networks, device, folder))
+
+
+def _together(key: str, request: Request, networks: Networks, device: str) -> None:
+    """Let the first process ask the cache; the others train with it where there is something to train."""
+    fabric = start(device, "32-true", together=True)
+    if fabric.is_global_zero:
+        trained = []
+
+        def make(folder: Path) -> None:
+            trained.append(fabric.broadcast(folder))
+            _train(request, networks, device, folder)
+
+        entry("runs", key, make)
+        if not trained:
+            fabric.broadcast(None)
+    elif folder := fabric.broadcast(None):
+        _train(request, networks, device, folder)
+    fabric.barrier()
 
 
 def _in_worker(key: str, request: Request, networks: Networks, device: str) -> None:
@@ -351,7 +377,8 @@ def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
     recipe = recipe_in(config)
     backbones = [BACKBONES[getattr(recipe, sense)](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")]
     events = len(state.get("event_head.bias", ())) or None
-    model = AudiovisualNet(*backbones, len(config["scenes"]), config["image_side"], recipe.events_on, events)
+    scenes, side = len(config["scenes"]), config["image_side"]
+    model = AudiovisualNet(*backbones, scenes, side, recipe.senses, recipe.events_on, events)
     model.load_state_dict(state)
     return model.eval(), normaliser, config
 

@@ -101,6 +101,7 @@ def _schedule(profile: Profile) -> Schedule:
         profile.weight_decay,
         "cosine",
         profile.precision,
+        compiled=profile.compiled,
     )
 
 

@@ -67,11 +67,14 @@ ALPHAS = (0.01, 0.1, 1.0)
 BETAS = (0.0, 0.001, 0.1, 10.0)
 
 
+def commit() -> str:
+    """Return the commit of the checkout, or ``"unknown"``."""
+    asked = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
+    return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
 def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) -> dict:
     """Return what a reference file holds besides its findings: origin, device, versions, commit, data, seeds."""
-    commit = subprocess.run(
-        ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"], check=False, capture_output=True, text=True
-    ).stdout.strip()
     return {
         "what": what,
         "data": settings.open().title,
@@ -79,7 +82,7 @@ def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) 
         "profile": settings.profile,
         "seeds": list(settings.seed_list),
         "networks": asdict(settings.sources),
-        "commit": commit or "unknown",
+        "commit": commit(),
         "environment": environment(settings.device),
         "minutes of training": round(sum(run.metrics["seconds"] for run in runs) / 60, 1),
         **found,

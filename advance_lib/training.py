@@ -4,22 +4,30 @@ Chapter: Recognising with one and two senses.
 """
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning_fabric.strategies import DDPStrategy
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from advance_lib.cache import UserError, remove, written_whole
-from advance_lib.inputs import Batch, Inputs
+from advance_lib.cache import UserError, written_whole
+from advance_lib.distributed import WAIT, processes, synchronised
+from advance_lib.feeding import Fed, near
+from advance_lib.inputs import Batch
+from advance_lib.jitter import drawn_jitter
+from advance_lib.models import compile_blocks
 from advance_lib.progress import progress
 
 EVALUATION_BATCH = 128
+SAVING_SHARE = 0.05  # of the time of a training may go into keeping its state
 STEPS = (0.3, 0.6, 0.9)  # official-code: epochs 30, 60 and 90 of a hundred
 
 
@@ -37,6 +45,8 @@ class Schedule:
         precision: Lightning Fabric's name of the arithmetic.
         reshuffle: a new order every epoch, instead of always the same.
         keep_after: epochs after the best whose weights are kept as well.
+        patience: epochs without a better validation score after which the training ends; None to go on to the last.
+        compiled: let torch.compile fuse the network's operations, on a GPU.
     """
 
     epochs: int
@@ -47,6 +57,8 @@ class Schedule:
     precision: str = "32-true"
     reshuffle: bool = True
     keep_after: int = 0
+    patience: int | None = None
+    compiled: bool = False
 
     def learning_rate_of(self, progress: float) -> float:
         """Return the learning rate after a share ``progress`` (0 to 1) of all steps."""
@@ -75,43 +87,99 @@ def effective_precision(device: str, precision: str) -> str:
     return precision if accelerator(device) == "cuda" else "32-true"
 
 
-def start(device: str, precision: str) -> Fabric:
+def start(device: str, precision: str, together: bool = False) -> Fabric:
     """Return a Fabric on ``cpu``, ``cuda`` or ``auto``; on a CPU with one thread.
 
     One thread a process, because as many processes run as there are cores, and so that a seed gives the
     same numbers whatever else the machine does.
+
+    Args:
+        device: setting of the device.
+        precision: Lightning Fabric's name of the arithmetic on a GPU.
+        together: share the work with the other processes that `distributed.launch` started.
     """
     if accelerator(device) == "cpu":
         torch.set_num_threads(1)
-    return Fabric(accelerator=accelerator(device), devices=1, precision=effective_precision(device, precision))
+    else:
+        torch.backends.cudnn.benchmark = True  # shapes stay the same
+    devices, nodes = processes() if together else (1, 1)
+    several = devices * nodes > 1
+    fabric = Fabric(
+        accelerator=accelerator(device),
+        # Backbones bring classifiers that not every objective uses: these have no gradients to wait for.
+        strategy=DDPStrategy(find_unused_parameters=True, timeout=WAIT) if several else "auto",
+        devices=devices,
+        num_nodes=nodes,
+        precision=effective_precision(device, precision),
+        # Named, so that a job on a cluster does not take that cluster's own tasks for these processes.
+        plugins=TorchElasticEnvironment() if several else LightningEnvironment(),
+    )
+    fabric.launch()
+    return fabric
 
 
-def _save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict]) -> None:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+Weights = dict[str, Tensor]
+
+
+def _save_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict], kept: dict[int, Weights]
+) -> None:
+    parts = {"model": model.state_dict()} | {f"kept{after}": weights for after, weights in kept.items()}
+    parts |= {f"adam{index}": state for index, state in optimizer.state_dict()["state"].items()}
+    tensors = {f"{part}/{name}": x.contiguous() for part, found in parts.items() for name, x in found.items()}
     with written_whole(path) as partial:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"history": json.dumps(history)})
+        save_file(tensors, partial, {"history": json.dumps(history)})
 
 
-def _load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict]:
+def _load_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[list[dict], dict[int, Weights]]:
+    parts: dict[str, Weights] = {}
     with safe_open(path, "pt") as file:
         history = json.loads(file.metadata()["history"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    adam: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("adam."):
-            _, index, field = name.split(".")
-            adam.setdefault(int(index), {})[field] = value
+        for key in file.keys():  # noqa: SIM118 - not a mapping
+            part, name = key.split("/")
+            parts.setdefault(part, {})[name] = file.get_tensor(key)
+    model.load_state_dict(parts["model"])
+    adam = {}
+    for index, parameter in enumerate(model.parameters()):
+        if f"adam{index}" in parts:  # in its parameter's own memory order: Adam's fused kernel walks through both alike
+            state = parts[f"adam{index}"].items()
+            adam[index] = {name: torch.empty_like(parameter).copy_(x) if x.ndim else x for name, x in state}
     optimizer.load_state_dict({"state": adam, "param_groups": optimizer.state_dict()["param_groups"]})
-    return history
+    return history, {int(part[4:]): weights for part, weights in parts.items() if part.startswith("kept")}
+
+
+def set_up(fabric: Fabric, model: nn.Module, schedule: Schedule) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
+    """Return a network on its device, the same as it is trained (in the schedule's arithmetic), and its optimizer."""
+    raw = synchronised(model.to(memory_format=torch.channels_last), fabric)
+    optimizer = torch.optim.Adam(
+        raw.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+    )
+    if schedule.compiled and fabric.device.type == "cuda":
+        compile_blocks(raw)
+    return raw, *fabric.setup(raw, optimizer)
+
+
+def step(
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[nn.Module, Batch], Tensor],
+    batch: Batch,
+) -> Tensor:
+    """Train on one batch and return its loss, a scalar on the device, which nothing waits for."""
+    value = loss(model, batch)
+    optimizer.zero_grad()
+    fabric.backward(value)
+    optimizer.step()
+    return value.detach()
 
 
 def fit(
     fabric: Fabric,
     model: nn.Module,
-    inputs: Inputs,
+    inputs: Fed,
     rows: np.ndarray,
     loss: Callable[[nn.Module, Batch], Tensor],
     validate: Callable[[nn.Module], float],
@@ -122,9 +190,11 @@ def fit(
 ) -> list[dict]:
     """Train, keep the epoch with the best validation score, and be able to go on after an interruption.
 
-    Every epoch draws its order and jitter from (seed, epoch) alone, so a resumed training equals an
-    uninterrupted one. The best weights are left in ``folder/best.safetensors``, those of the epochs after it
-    that the schedule keeps in ``folder/best+1.safetensors`` and so on.
+    Every epoch draws its order and jitter from (seed, epoch) alone, so a resumed training equals an uninterrupted one.
+    The state is written after every epoch, or less often where that would take more than `SAVING_SHARE` of the time.
+    In the end the best weights are left in ``folder/best.safetensors``, those of the epochs after it that the schedule
+    keeps in ``folder/best+1.safetensors`` and so on. Several processes take equal shares of each batch, and the first
+    of them writes.
 
     Args:
         fabric: device and precision.
@@ -140,40 +210,51 @@ def fit(
 
     Returns:
         One dictionary an epoch: ``epoch``, ``loss``, ``validation``.
+
+    Raises:
+        UserError: a batch cannot be shared equally.
     """
-    raw = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(raw.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
-    model, optimizer = fabric.setup(raw, optimizer)
-    state_file, history = folder / "state.safetensors", []
-    if state_file.exists():
-        history = _load_state(state_file, raw, optimizer.optimizer)
-    size = min(schedule.batch_size, len(rows))
+    size, ranks = min(schedule.batch_size, len(rows)), fabric.world_size
+    if size % ranks:
+        raise UserError(f"a batch of {size} cannot be shared equally by {ranks} processes; choose another number")
     steps = len(rows) // size
+    raw, model, optimizer = set_up(fabric, model, schedule)
+    inputs = near(inputs, fabric.device)
+    state_file, history, kept = folder / "state.safetensors", [], {}
+    if state_file.exists():
+        history, kept = _load_state(state_file, raw, optimizer.optimizer)
+    saved, next_save = len(history), 0.0
     for epoch in progress(range(len(history), schedule.epochs), label):
+        if history and schedule.patience is not None and epoch > best_epoch(history) + schedule.patience:
+            break
         drawn = torch.Generator().manual_seed(seed * 10_000 + (epoch if schedule.reshuffle else 0))
-        order = rows[torch.randperm(len(rows), generator=drawn).numpy()]
-        torch.manual_seed(seed * 10_000 + epoch)  # of the jitter
+        order = rows[torch.randperm(len(rows), generator=drawn).numpy()][: steps * size]
+        jitter = drawn_jitter(len(order), torch.Generator().manual_seed(seed * 10_000 + epoch))
+        mine = np.arange(len(order)).reshape(steps, ranks, -1)[:, fabric.global_rank].ravel()
         total = torch.zeros((), device=fabric.device)
         model.train()
-        for step in range(steps):
-            optimizer.param_groups[0]["lr"] = schedule.learning_rate_of((epoch + step / steps) / schedule.epochs)
-            batch = inputs.batch(order[step * size : (step + 1) * size], augment=True)
-            value = loss(model, fabric.to_device(batch))
-            optimizer.zero_grad()
-            fabric.backward(value)
-            optimizer.step()
-            total += value.detach()
+        for done, batch in enumerate(inputs.batches(order[mine], size // ranks, jitter[mine])):
+            optimizer.param_groups[0]["lr"] = schedule.learning_rate_of((epoch + done / steps) / schedule.epochs)
+            total += step(fabric, model, optimizer, loss, batch)
         model.eval()
         score = validate(model)
-        history.append({"epoch": epoch, "loss": float(total) / steps, "validation": score})
+        history.append({"epoch": epoch, "loss": float(fabric.all_reduce(total)) / steps, "validation": score})
         after = epoch - best_epoch(history)
         if after == 0:
-            remove(folder.glob("best+*.safetensors"))
+            kept.clear()
         if after <= schedule.keep_after:
+            kept[after] = {name: x.clone() for name, x in raw.state_dict().items()}
+        if fabric.is_global_zero and (began := time.monotonic()) >= next_save:
+            _save_state(state_file, raw, optimizer.optimizer, history, kept)
+            saved, next_save = len(history), time.monotonic() + (time.monotonic() - began) / SAVING_SHARE
+    if fabric.is_global_zero:
+        if saved < len(history):
+            _save_state(state_file, raw, optimizer.optimizer, history, kept)
+        for after, weights in kept.items():
             with written_whole(weights_file(folder, after)) as partial:
-                save_file({k: v.contiguous() for k, v in raw.state_dict().items()}, partial)
-        _save_state(state_file, raw, optimizer.optimizer, history)
-    raw.load_state_dict(load_file(weights_file(folder)))
+                save_file({name: x.contiguous() for name, x in weights.items()}, partial)
+    fabric.barrier()  # nobody reads what is not written
+    raw.load_state_dict(kept[0])
     model.eval()
     return history
 
@@ -191,12 +272,14 @@ def weights_file(folder: Path, after: int = 0) -> Path:
 def predictions(
     fabric: Fabric,
     model: nn.Module,
-    inputs: Inputs,
+    inputs: Fed,
     rows: np.ndarray,
     activation: Callable[[Tensor], Tensor],
     augment: bool = False,
 ) -> np.ndarray:
     """Return the activated first output of a model for some rows, (rows, outputs) float32.
+
+    Several processes take turns with the rows; each returns them all.
 
     Args:
         fabric: device and precision.
@@ -206,13 +289,20 @@ def predictions(
         activation: of the first output.
         augment: jitter the photographs, as the official code does even in validation and test.
     """
-
-    def chunks() -> Iterator[np.ndarray]:
-        for first in range(0, len(rows), EVALUATION_BATCH):
-            batch = fabric.to_device(inputs.batch(rows[first : first + EVALUATION_BATCH], augment))
-            with torch.inference_mode(), fabric.autocast():
-                outputs = model(batch.image, batch.log_mel)
+    ranks = fabric.world_size
+    draws = drawn_jitter(len(rows)) if augment else None
+    # Batches of one size, as many for each process: none waits for another, and nothing is compiled again.
+    count = -(-len(rows) // (EVALUATION_BATCH * ranks))
+    size = -(-len(rows) // (count * ranks))
+    padded = np.resize(np.arange(len(rows)), count * size * ranks)
+    mine = padded[fabric.global_rank :: ranks]
+    found = []
+    with torch.inference_mode(), fabric.autocast():
+        for batch in inputs.batches(rows[mine], size, None if draws is None else draws[mine]):
+            batch = fabric.to_device(batch)
             # A network without any per-sample input answers once for all.
-            yield activation(outputs[0].float()).expand(len(batch.target), -1).cpu().numpy()
-
-    return np.concatenate(list(chunks()))
+            found.append(activation(model(batch.image, batch.log_mel)[0].float()).expand(len(batch.target), -1))
+        every = fabric.all_gather(torch.cat(found))
+    if ranks > 1:
+        every = every.transpose(0, 1).flatten(0, 1)
+    return every[: len(rows)].cpu().numpy()

@@ -23,8 +23,12 @@ def test_code_digest_follows_imports(monkeypatch, tmp_path):
     (package / "training.py").write_text("from advance_lib.objectives import scene_loss\n")
     monkeypatch.setattr(cache, "PACKAGE", package)
 
-    def digest():
+    def forget():
         cache.code_digest.cache_clear()
+        cache._module_digest.cache_clear()
+
+    def digest():
+        forget()
         return cache.code_digest("advance_lib.training")
 
     before = digest()
@@ -32,7 +36,7 @@ def test_code_digest_follows_imports(monkeypatch, tmp_path):
     assert digest() == before
     (package / "objectives.py").write_text("def scene_loss(x):\n    return 2 * x\n")
     assert digest() != before
-    cache.code_digest.cache_clear()
+    forget()
 
 
 def test_training_depends_on_its_objective_and_not_on_figures():

@@ -7,6 +7,7 @@ COMMANDS = (
     "check",
     "features",
     "pretrain",
+    "bench",
     "train",
     "table",
     "study",

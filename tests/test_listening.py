@@ -34,7 +34,7 @@ def of_run(monkeypatch):
         request = Request(cell, 0, profile="smoke")
         torch.manual_seed(0)
         backbones = BACKBONES["narrow visual"](1), BACKBONES["narrow audio"](7)
-        network = AudiovisualNet(*backbones, 2, 32, request.recipe.events_on).eval()
+        network = AudiovisualNet(*backbones, 2, 32, request.recipe.senses, request.recipe.events_on).eval()
         monkeypatch.setattr(runs, "load_checkpoint", lambda path: (network, inputs.normaliser, {}))
         for module in (runs, listening):
             monkeypatch.setattr(module, "inputs_of", lambda *_: (TwoScenes(), inputs))

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torchvision
 
-from advance_lib.models import BACKBONES, AudiovisualNet
+from advance_lib.models import BACKBONES, AudiovisualNet, compile_blocks
 
 
 @pytest.fixture
@@ -29,18 +29,18 @@ def test_scene_outputs_are_linear_in_the_concatenation(net):
     assert torch.allclose(outputs.scenes, joint @ net.scene_head.weight.T + net.scene_head.bias, atol=1e-6)
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_a_missing_sense_is_a_zero_input_and_the_same_constant_in_training_and_test(net, training):
-    net.eval()
+def test_a_missing_sense_is_a_zero_input_and_the_same_constant_in_training_and_test():
+    torch.manual_seed(0)
+    net = AudiovisualNet(BACKBONES["narrow visual"](5), BACKBONES["narrow audio"](7), 3, 64, "image").eval()
     image, zeros = torch.randn(4, 3, 64, 64), torch.zeros(4, 1, 400, 64)
-    expected = net(image, zeros)
-    net.train(training)
+    expected, statistics = net(image, zeros), net.audio.bn1.running_mean.clone()
+    assert torch.allclose(net(image, None).scenes, expected.scenes, atol=1e-5)
+    net.train()
     found = net(image, None)
-    assert torch.allclose(found.audio, expected.audio, atol=1e-5)
-    assert found.audio.shape == expected.audio.shape
-    assert net.audio.training == training and net.audio.bn1.training == training
-    if not training:
-        assert torch.allclose(found.scenes, expected.scenes, atol=1e-5)
+    assert torch.allclose(found.audio, expected.audio, atol=1e-5) and found.audio.shape == expected.audio.shape
+    assert torch.equal(net.audio.bn1.running_mean, statistics)
+    assert net.visual.training and net.scene_head.training and not net.audio.bn1.training
+    assert not torch.allclose(found.visual, expected.visual)  # the branch that sees does use its batch's statistics
 
 
 def test_zero_image(net):
@@ -58,3 +58,32 @@ def test_paper_networks_have_torchvisions_keys():
     assert ours.features == audio.features == 2048
     differing = {name for name, value in audio.state_dict().items() if value.shape != resnet50.state_dict()[name].shape}
     assert differing == {"conv1.weight"} and audio.conv1.weight.shape == (64, 1, 7, 7) and audio.conv1.stride == (1, 1)
+
+
+def test_one_compilation_serves_all_networks_of_a_kind():
+    """Compiled blocks compute the same, keep the names of the weights, and are not compiled again for another run."""
+    graphs = []
+
+    def backend(graph, example_inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    def trained(compiled):
+        torch.manual_seed(0)
+        net = AudiovisualNet(BACKBONES["narrow visual"](5), BACKBONES["narrow audio"](7), 3, 32)
+        names = set(net.state_dict())
+        if compiled:
+            compile_blocks(net, backend=backend)
+        outputs = net(torch.randn(4, 3, 32, 32), torch.randn(4, 1, 400, 64))
+        outputs.scenes.square().mean().backward()
+        assert set(net.state_dict()) == names
+        return outputs.scenes, net.visual.layer2[0].conv1.weight.grad
+
+    torch.compiler.reset()
+    plain = trained(False)
+    for again in range(2):
+        found = trained(True)
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, found, strict=True))
+        if not again:
+            first = len(graphs)
+    assert first >= 8 and len(graphs) == first  # four blocks in each network

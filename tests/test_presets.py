@@ -100,10 +100,10 @@ class Spy(Inputs):
 
     orders: list = []  # noqa: RUF012 - one test, one list
 
-    def batch(self, rows, augment):
-        if augment:
+    def batches(self, rows, size, draws=None):
+        if draws is not None:
             self.orders.append(rows.tolist())
-        return super().batch(rows, augment)
+        return super().batches(rows, size, draws)
 
 
 @pytest.mark.parametrize("order", ["reshuffled", "fixed"])

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from advance_lib import objectives
 from advance_lib.experiments import CELLS, TABLES, heading, recipe_of
@@ -14,7 +14,7 @@ from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import PROFILES
 from advance_lib.published import PAPER_SCORES
 from advance_lib.recogniser import build, objective, scene_probabilities, train_recogniser
-from advance_lib.training import load_file, start, weights_file
+from advance_lib.training import start, weights_file
 
 EVENTS = 7
 SMALL = replace(PROFILES["smoke"], image_side=32)

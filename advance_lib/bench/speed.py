@@ -1,0 +1,361 @@
+"""How fast recognisers train here, beside the limit of the machine and beside a loop in the way of the authors' code.
+
+Chapter: What it costs.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from torch import Tensor, nn
+
+from advance_lib.bench import ceilings, peer
+from advance_lib.bench.preparing import preparing_rates
+from advance_lib.cache import cores
+from advance_lib.datasets import Dataset, inputs_of
+from advance_lib.experiments import CELLS, recipe_of
+from advance_lib.features import PAPER_FRONT_END
+from advance_lib.feeding import near
+from advance_lib.inputs import Batch, Inputs, Normaliser
+from advance_lib.jitter import drawn_jitter
+from advance_lib.knowledge import Knowledge
+from advance_lib.models import AudiovisualNet, compile_blocks
+from advance_lib.profiles import Profile, get_profile
+from advance_lib.recogniser import Recipe, build, objective, seen_by
+from advance_lib.runs import environment
+from advance_lib.training import EVALUATION_BATCH, effective_precision, fit, predictions, set_up, start, step
+
+EVENTS = 527  # AudioSet's, whatever the dataset's teacher knows
+ADVANCE_SPLIT = {"train": 3537, "validation": 475, "test": 1063}  # official-code: data_partition.py
+SEEDS = 5
+MAIN = "image+sound/Ls"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        steps: timed at the limit.
+        warm_up: steps before.
+        pairs: of an epoch; rows are repeated where the dataset has fewer.
+        epochs: timed; the median counts.
+        seconds: of each loop in the way of the authors' code.
+        prepared: files that are made into arrays.
+        sides: of photographs to train on, in pixels.
+        cells: whose runs are timed.
+    """
+
+    steps: int
+    warm_up: int
+    pairs: int
+    epochs: int
+    seconds: float
+    prepared: int
+    sides: tuple[int, ...]
+    cells: tuple[str, ...]
+
+
+SHORT = Effort(3, 1, 64, 2, 1.0, 4, (32,), (MAIN,))
+FULL = Effort(20, 5, 3537, 5, 30.0, 60, (64, 96, 128, 192, 256), CELLS)
+FULL_ON_CPU = replace(FULL, pairs=640, steps=10, warm_up=2)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A recogniser that is ready to be trained.
+
+    Attributes:
+        fabric: device and arithmetic.
+        raw: the network itself.
+        model: as Fabric wraps it.
+        optimizer: Adam.
+        loss: of a batch.
+        inputs: that it sees.
+        recipe: what it is.
+    """
+
+    fabric: Fabric
+    raw: AudiovisualNet
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss: Callable[[nn.Module, Batch], Tensor]
+    inputs: Inputs
+    recipe: Recipe
+
+
+def ready(cell: str, profile: Profile, inputs: Inputs, scenes: int, device: str, fabric: Fabric | None = None) -> Cell:
+    """Return a cell's recogniser at its start; weights and knowledge are random, which costs the same.
+
+    Args:
+        cell: name in `experiments.TABLES`.
+        profile: networks and schedule.
+        inputs: both senses of a dataset.
+        scenes: of the dataset.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        fabric: another arithmetic than the profile's.
+    """
+    recipe = replace(recipe_of(cell, profile), pretrained=False)
+    fabric = fabric or start(device, profile.precision)
+    torch.manual_seed(0)
+    raw = build(recipe, scenes, inputs.images.shape[1], None, None, EVENTS)
+    drawn = np.random.default_rng(0)
+    told = drawn.normal(-4, 2, (len(inputs.targets), EVENTS)).astype(np.float32)
+    posteriors, relevance = drawn.random((2, scenes, EVENTS)).astype(np.float32)
+    knowledge = Knowledge(tuple(map(str, range(EVENTS))), told, posteriors, relevance)
+    of_outputs = objective(recipe, knowledge, fabric.device)
+    seen = replace(seen_by(recipe.senses, inputs), events=told if recipe.transfer else None)
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        return of_outputs(model(batch.image, batch.log_mel), batch)
+
+    return Cell(fabric, *set_up(fabric, raw, recipe.schedule), loss, seen, recipe)
+
+
+def _waited(device: torch.device) -> float:
+    torch.get_device_module(device).synchronize()
+    return time.perf_counter()
+
+
+def step_rate(cell: Cell, effort: Effort, size: int) -> float:
+    """Return samples/s of training on one batch that lies on the device: the limit of any training of this network."""
+    batch = next(near(cell.inputs, cell.fabric.device).batches(np.arange(size), size))
+    cell.model.train()
+    for _ in range(effort.warm_up):
+        step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
+    began = _waited(cell.fabric.device)
+    for _ in range(effort.steps):
+        step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
+    return effort.steps * size / (_waited(cell.fabric.device) - began)
+
+
+def epoch_rate(cell: Cell, rows: np.ndarray, effort: Effort) -> float:
+    """Return samples/s of the library's own training over whole epochs: shuffled, jittered, everything but validation.
+
+    The median epoch is one after which no state is written; that takes `training.SAVING_SHARE` of the time at most.
+    """
+    marks = []
+    schedule = replace(cell.recipe.schedule, epochs=2 + effort.epochs, patience=None)
+    rows = np.resize(rows, effort.pairs)
+
+    def validate(_: nn.Module) -> float:
+        marks.append(_waited(cell.fabric.device))
+        return -len(marks)  # never better, so that no weights are kept
+
+    with TemporaryDirectory() as folder:
+        fit(cell.fabric, cell.raw, cell.inputs, rows, cell.loss, validate, schedule, 0, Path(folder), "bench")
+    size = min(schedule.batch_size, len(rows))
+    return len(rows) // size * size / float(np.median(np.diff(marks)))
+
+
+def evaluation_rate(cell: Cell, effort: Effort) -> float:
+    """Return samples/s of recognising."""
+    rows = np.resize(np.arange(len(cell.inputs.targets)), EVALUATION_BATCH * (1 + effort.steps // 4))
+    inputs, activation = near(cell.inputs, cell.fabric.device), nn.Softmax(dim=1)
+    cell.model.eval()
+    predictions(cell.fabric, cell.model, inputs, rows[:EVALUATION_BATCH], activation)
+    began = _waited(cell.fabric.device)
+    predictions(cell.fabric, cell.model, inputs, rows, activation)
+    return len(rows) / (_waited(cell.fabric.device) - began)
+
+
+def input_rate(inputs: Inputs, rows: np.ndarray, size: int, effort: Effort) -> float:
+    """Return samples/s of making batches on one core of the CPU from the kept arrays, jitter included."""
+    rows = np.resize(rows, max(effort.pairs, 4 * size))
+    for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
+        pass  # once to have the files in memory
+    began = time.perf_counter()
+    for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
+        pass
+    return len(rows) / (time.perf_counter() - began)
+
+
+def cell_seconds(training: float, recognising: float, epochs: int) -> float:
+    """Return seconds of one run on ADVANCE: every epoch trained and validated, and the test in the end.
+
+    Args:
+        training: samples/s.
+        recognising: samples/s.
+        epochs: all that the schedule has; patience may end it sooner.
+    """
+    pairs = ADVANCE_SPLIT
+    return epochs * (pairs["train"] / training + pairs["validation"] / recognising) + pairs["test"] / recognising
+
+
+def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: int) -> dict[str, float]:
+    """Return losses of the first steps in float32 as it stands, and in bfloat16 with compiled blocks, and the time.
+
+    Both start from the same weights and train on the same batch.
+    """
+    found = {}
+    where = "cuda" if start(device, "32-true").device.type == "cuda" else "cpu"
+    for name, precision in (("float32", "32-true"), ("bfloat16", "bf16-mixed")):
+        fabric = Fabric(accelerator=where, devices=1, precision=precision, plugins=LightningEnvironment())
+        cell = ready(MAIN, replace(profile, compiled=False), inputs, scenes, device, fabric)
+        if name == "bfloat16":
+            compile_blocks(cell.raw)
+        batch = next(near(cell.inputs, fabric.device).batches(np.arange(size), size))
+        cell.model.train()
+        for number in range(5):
+            found[f"{name}, step {number + 1}"] = float(step(fabric, cell.model, cell.optimizer, cell.loss, batch))
+    return found
+
+
+def _rate_from(begin: float, seconds: float, profile: Profile, inputs: Inputs, scenes: int, device: str) -> float:
+    """Return samples/s between two moments of the clock; all processes of `side_by_side` meet in them."""
+    cell = ready(MAIN, profile, inputs, scenes, device)
+    batch = next(near(cell.inputs, cell.fabric.device).batches(np.arange(profile.batch_size), profile.batch_size))
+    steps = 0
+    while time.time() < begin + seconds:
+        step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
+        torch.get_device_module(cell.fabric.device).synchronize()
+        steps += time.time() >= begin
+    return steps * profile.batch_size / seconds
+
+
+def side_by_side(
+    counts: Sequence[int], seconds: float, profile: Profile, inputs: Inputs, scenes: int, device: str
+) -> dict[int, float]:
+    """Return samples/s of all processes together, for some numbers of processes that train at once on the device."""
+    found = {}
+    for count in counts:
+        begin = time.time() + 25  # until then, all of them have started
+        rates = Parallel(n_jobs=count)(
+            delayed(_rate_from)(begin, seconds, profile, inputs, scenes, device) for _ in range(count)
+        )
+        found[count] = sum(rates)
+    return found
+
+
+def _machine(cell: Cell, rate: float, size: int) -> dict[str, float]:
+    """Return what the device can do, what a step asks of it, and which shares of both the training reaches."""
+    device, precision = cell.fabric.device, cell.recipe.schedule.precision
+    half = device.type == "cuda" and precision.startswith("bf16")
+    batch = next(near(cell.inputs, device).batches(np.arange(size), size))
+    plain = build(cell.recipe, cell.raw.scene_head.out_features, cell.raw.no_image.shape[-1], None, None, EVENTS)
+    plain = plain.to(device)
+    flops = ceilings.flops_of(lambda: cell.loss(plain, batch).backward())
+    moved = ceilings.step_bytes(plain, batch.image, batch.log_mel, 2 if half else 4)
+    peak = ceilings.matmul_rate(device, torch.bfloat16 if half else torch.float32)
+    bandwidth = ceilings.copy_bandwidth(device)
+    memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else 1024 * _largest()
+    return {
+        "GFLOP a pair": flops / size / 1e9,
+        "peak GFLOP/s": peak / 1e9,
+        "utilisation": flops / size * rate / peak,
+        "MB a pair": moved / size / 1e6,
+        "copy GB/s": bandwidth / 1e9,
+        "memory bound": moved / size * rate / bandwidth,
+        "peak memory GB": memory / 1e9,
+        "bytes a pair kept": sum(x[:1].nbytes for x in cell.inputs.arrays if x is not None) + 4 * EVENTS,
+    }
+
+
+def _largest() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _with_peer(data: Dataset, inputs: Inputs, cell: Cell, profile: Profile, effort: Effort) -> dict[str, float]:
+    """Return rates of the library and of the loop in the way of the authors' code, on the same files."""
+    size, rows = profile.batch_size, data.rows()["train"]
+    network = build(cell.recipe, len(data.scenes), profile.image_side, None, None, EVENTS)
+    on_gpu = cell.fabric.device.type == "cuda"
+    workers = peer.WORKERS if on_gpu else 0
+    pairs = data.pairs.iloc[rows]
+    batch = size if on_gpu else min(size, 16)
+    ours, ends = input_rate(inputs, rows, size, effort), epoch_rate(cell, rows, effort)
+    theirs = peer.input_rate(pairs, profile.image_side, 0, batch, effort.seconds)
+    their_ends = peer.epoch_rate(pairs, profile.image_side, network, cell.fabric.device, workers, batch, effort.seconds)
+    return {
+        "input, ours": ours,
+        "input, official style": theirs,
+        "input, ratio": ours / theirs,
+        "training, ours": ends,
+        "training, official style": their_ends,
+        "training, ratio": ends / their_ends,
+        "workers of the official style": workers,
+    }
+
+
+def _paper_networks(scenes: int, device: str, effort: Effort) -> float:
+    """Return samples/s of training ResNet-101 and ResNet-50, whatever the profile, on batches that fit everywhere."""
+    drawn, paper = np.random.default_rng(0), get_profile("paper")
+    images = drawn.integers(0, 256, (4, paper.image_side, paper.image_side, 3), np.uint8)
+    log_mels = drawn.normal(-30, 10, (4, 400, 64)).astype(np.float16)
+    inputs = Inputs(images, log_mels, np.arange(4) % scenes, Normaliser.of(images, log_mels, np.arange(4)))
+    few = replace(effort, steps=max(2, effort.steps // 5), warm_up=1)
+    return step_rate(ready(MAIN, paper, inputs, scenes, device), few, 4)
+
+
+def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callable[[str], None] = print) -> dict:
+    """Measure everything, tell it, and return it.
+
+    Args:
+        profile_name: networks and batch size.
+        dataset: name or folder; its files are prepared first where they are not.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        short: measure for seconds only, to see that everything runs.
+        say: is given each figure as a line.
+
+    Returns:
+        Nested dictionaries of numbers: rates in pairs a second, times in seconds.
+    """
+    profile = get_profile(profile_name)
+    data, inputs = inputs_of(dataset, profile)
+    scenes, size, rows = len(data.scenes), profile.batch_size, data.rows()["train"]
+    size = min(size, len(rows))
+    cell = ready(MAIN, profile, inputs, scenes, device)
+    on_gpu = cell.fabric.device.type == "cuda"
+    effort = SHORT if short else FULL if on_gpu else FULL_ON_CPU
+    found: dict = {
+        "profile": profile.name,
+        "dataset": data.title,
+        "pairs": len(data.pairs),
+        "batch size": size,
+        "precision": effective_precision(device, profile.precision),
+        "cores": cores(),
+        "effort": "short" if short else "full",
+        "environment": environment(device),
+    }
+
+    def tell(part: str, figures: dict) -> None:
+        found[part] = figures
+        for name, value in figures.items():
+            say(f"{part}: {name}: {value:,.4g}")
+
+    limits = [step_rate(cell, effort, size)]
+    epoch = epoch_rate(cell, rows, effort)
+    limits.append(step_rate(cell, effort, size))  # before and after, because machines change their pace
+    limit = float(np.mean(limits))
+    tell("training", {"limit": limit, "epoch": epoch, "ratio": epoch / limit})
+    tell("machine", _machine(cell, epoch, size))
+    tell("peer", _with_peer(data, inputs, cell, profile, effort))
+    tell("preparing", asdict(preparing_rates(data.pairs, profile.image_side, PAPER_FRONT_END, effort.prepared)))
+    cells = {}
+    for name in effort.cells:
+        other = ready(name, profile, inputs, scenes, device)
+        speed = step_rate(other, effort, size) * min(1, epoch / limit)
+        cells[name] = cell_seconds(speed, evaluation_rate(other, effort), profile.epochs)
+    tell(f"seconds a run of {profile.epochs} epochs on as many pairs as ADVANCE", cells)
+    if set(cells) == set(CELLS):
+        tell("projection", {"hours of all cells and seeds": SEEDS * sum(cells.values()) / 3600})
+    by_side = {}
+    for side in effort.sides:
+        images = np.random.default_rng(0).integers(0, 256, (size, side, side, 3), np.uint8)
+        small = Inputs(images, None, inputs.targets[:size], inputs.normaliser)
+        by_side[f"{side} px"] = step_rate(ready("image/Ls", profile, small, scenes, device), effort, size)
+    tell("image alone, limit by side", by_side)
+    if not short:
+        tell("the paper's networks, limit", {"batch of 4": _paper_networks(scenes, device, effort)})
+        tell("agreement", agreement(profile, inputs, scenes, device, size))
+        counts = (1, 2, 4) if on_gpu else (1, cores())
+        tell("side by side", side_by_side(counts, 10.0, profile, inputs, scenes, device))
+    return found

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from advance_lib import cli
+from advance_lib.bench.speed import (
+    ADVANCE_SPLIT,
+    EVENTS,
+    MAIN,
+    SHORT,
+    cell_seconds,
+    epoch_rate,
+    evaluation_rate,
+    input_rate,
+    ready,
+    step_rate,
+)
+from advance_lib.datasets import inputs_of
+from advance_lib.experiments import CELLS
+from advance_lib.profiles import PROFILES
+from advance_lib.published import ADVANCE_COUNTS
+
+
+@pytest.fixture
+def data(tiny, quick):
+    return (PROFILES[quick], *inputs_of(str(tiny), PROFILES[quick]))
+
+
+def test_the_command_prints_and_keeps_every_figure(tiny, quick, build, capsys):
+    assert cli.main(["bench", "--device", "cpu", "--short", "--profile", quick, "--dataset", str(tiny)]) == 0
+    told, kept = capsys.readouterr().out, json.loads((build / "bench-cpu.json").read_text())
+    assert kept["environment"]["device"].startswith("CPU") and kept["effort"] == "short" and kept["commit"]
+    for part in ("training", "machine", "peer", "preparing"):
+        for name, value in kept[part].items():
+            assert f"{part}: {name}: " in told and (value > 0 or name == "workers of the official style")
+    assert kept["training"]["ratio"] == pytest.approx(kept["training"]["epoch"] / kept["training"]["limit"])
+    assert 0 < kept["machine"]["utilisation"] < 1.2 and kept["peer"]["input, ratio"] > 5
+    side = PROFILES[quick].image_side
+    assert kept["machine"]["bytes a pair kept"] == side * side * 3 + 400 * 64 * 2 + 8 + 4 * EVENTS
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_can_be_timed(data, cell):
+    profile, dataset, inputs = data
+    timed = ready(cell, profile, inputs, len(dataset.scenes), "cpu")
+    before = {name: x.clone() for name, x in timed.raw.state_dict().items()}
+    assert step_rate(timed, SHORT, 8) > 0
+    assert any(not torch.equal(x, before[name]) for name, x in timed.raw.state_dict().items())  # it did train
+
+
+def test_an_epoch_is_as_long_as_it_is_said_to_be(data, monkeypatch):
+    """Where each batch takes a known time, the rates are those of that time."""
+    from advance_lib.bench import speed
+
+    profile, dataset, inputs = data
+    cell = ready(MAIN, profile, inputs, len(dataset.scenes), "cpu")
+    now = [0.0]
+
+    def step(*_):
+        now[0] += 0.5
+        return torch.zeros(())
+
+    monkeypatch.setattr(speed, "step", step)
+    monkeypatch.setattr("advance_lib.training.step", step)
+    monkeypatch.setattr(speed, "_waited", lambda _: now[0])
+    assert step_rate(cell, SHORT, 8) == pytest.approx(8 / 0.5)
+    assert epoch_rate(cell, dataset.rows()["train"], SHORT) == pytest.approx(profile.batch_size / 0.5)
+
+
+def test_recognising_and_feeding_are_faster_than_training(data):
+    profile, dataset, inputs = data
+    cell = ready(MAIN, profile, inputs, len(dataset.scenes), "cpu")
+    training = step_rate(cell, SHORT, 16)
+    assert evaluation_rate(cell, SHORT) > training
+    assert input_rate(inputs, np.arange(20), 8, SHORT) > training
+
+
+def test_seconds_of_a_run_by_hand():
+    assert sum(ADVANCE_SPLIT.values()) == sum(pairs for pairs, *_ in ADVANCE_COUNTS.values()) == 5075
+    assert cell_seconds(1000.0, 5000.0, 10) == pytest.approx(10 * (3.537 + 0.095) + 0.2126)

@@ -1,0 +1,143 @@
+"""One training in two processes (gloo, on the CPU) against the same training in one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from advance_lib import training
+from advance_lib.cache import UserError
+from advance_lib.datasets import inputs_of
+from advance_lib.distributed import launch, processes, rank
+from advance_lib.inputs import Inputs, Normaliser
+from advance_lib.profiles import PROFILES
+from advance_lib.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
+from advance_lib.training import Schedule, fit, start
+
+
+def train(tiny, folder, senses, epochs, size):
+    """Train, and note what this process saw and how many files it wrote."""
+    wrote, save = [], training.save_file
+    training.save_file = lambda *arguments: (wrote.append(arguments[1]), save(*arguments))
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset, inputs = inputs_of(str(tiny), replace(PROFILES["smoke"], image_side=32))
+    recipe = Recipe(senses, "narrow visual", "narrow audio", Schedule(epochs, size, 1e-3), pretrained=False)
+    model, fabric, history = train_recogniser(recipe, inputs, None, dataset.rows(), 3, 0, (None, None), folder, "cpu")
+    found = scene_probabilities(recipe, fabric, model, seen_by(senses, inputs), dataset.rows()["test"])
+    np.save(folder / f"found-{fabric.global_rank}.npy", found)
+    (folder / f"told-{fabric.global_rank}.json").write_text(json.dumps([history, len(wrote), fabric.world_size]))
+    training.save_file = save
+
+
+if __name__ == "__main__":
+    for senses in sys.argv[3].split(","):
+        train(Path(sys.argv[1]), Path(sys.argv[2]) / senses, senses, int(sys.argv[4]), 8)
+    sys.exit()
+
+
+def in_two_processes(tmp_path, tiny, name, senses="image+sound", epochs=3):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = [__file__, str(tiny), str(tmp_path / name), senses, str(epochs)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([*torchrun, *arguments], stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def ended(process):
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def told(folder, of=0):
+    history, wrote, world = json.loads((folder / f"told-{of}.json").read_text())
+    return history, wrote, world, np.load(folder / f"found-{of}.npy")
+
+
+def test_two_processes_train_as_one_does(tmp_path, tiny):
+    both = ("image+sound", "image")
+    ended(in_two_processes(tmp_path, tiny, "two", ",".join(both)))
+    for senses in both:
+        train(tiny, tmp_path / "one" / senses, senses, 3, 8)
+        alone, _, world, expected = told(tmp_path / "one" / senses)
+        assert world == 1
+        for of in (0, 1):
+            history, wrote, world, found = told(tmp_path / "two" / senses, of)
+            assert world == 2 and (wrote > 0) == (of == 0)  # only the first process writes
+            assert history[0]["loss"] == pytest.approx(alone[0]["loss"], rel=1e-4)  # before differences add up
+            for ours, theirs in zip(history, alone, strict=True):
+                assert ours["loss"] == pytest.approx(theirs["loss"], rel=2e-3)
+            assert np.allclose(found, expected, atol=0.02) and len(found) == len(expected)
+        assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_job_and_the_next_one_goes_on(tmp_path, tiny):
+    ended(in_two_processes(tmp_path, tiny, "whole", epochs=12))
+    job = in_two_processes(tmp_path, tiny, "killed", epochs=12)
+    killed = tmp_path / "killed" / "image+sound"
+    while not (killed / "state.safetensors").exists():
+        assert job.poll() is None
+        time.sleep(0.01)
+    children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True).stdout.split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    _, errors = job.communicate(timeout=60)
+    assert job.returncode and "SIGKILL" in errors
+    with training.safe_open(killed / "state.safetensors", "pt") as file:
+        done = len(json.loads(file.metadata()["history"]))
+    assert 1 <= done < 12 and not list(killed.glob("told-*"))
+    ended(in_two_processes(tmp_path, tiny, "killed", epochs=12))
+    resumed, whole = told(killed), told(tmp_path / "whole" / "image+sound")
+    assert resumed[0] == whole[0] and np.array_equal(resumed[3], whole[3])
+
+
+@pytest.mark.slow
+def test_the_command_trains_in_two_processes_and_one_tells(tmp_path, tiny, build):
+    command = [sys.executable, "-m", "advance_lib.cli", "train", "--devices", "2", "--device", "cpu"]
+    options = ["--profile", "smoke", "--dataset", str(tiny), "--seeds", "1", "--cell", "sound/Ls†"]
+    told = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300, env=dict(os.environ))
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("sound/Ls†, seed 0") == 1
+    (run,) = [path for path in (build / "runs").iterdir() if path.is_dir()]
+    assert json.loads((run / "config.json").read_text())["environment"]["processes"] == 2
+    assert {path.name for path in run.iterdir()} == {
+        "config.json", "metrics.json", "predictions.parquet", "model.safetensors",
+    }  # fmt: skip
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
+    class Three:
+        world_size = 3
+
+    images = np.zeros((8, 4, 4, 3), np.uint8)
+    inputs = Inputs(images, None, np.zeros(8, np.int64), Normaliser.of(images, None, np.arange(8)))
+    with pytest.raises(UserError, match="a batch of 8 cannot be shared equally by 3 processes"):
+        fit(Three(), torch.nn.Linear(4, 2), inputs, np.arange(8), None, None, Schedule(1, 8, 1e-3), 0, tmp_path, "")
+
+
+def test_a_process_that_was_not_started_by_torchrun_is_alone(monkeypatch):
+    assert processes() == (1, 1) and rank() == 0 and start("cpu", "32-true", together=True).world_size == 1
+    for name, value in (("WORLD_SIZE", "8"), ("LOCAL_WORLD_SIZE", "4"), ("RANK", "5")):
+        monkeypatch.setenv(name, value)
+    assert processes() == (4, 2) and rank() == 5
+
+
+def test_what_cannot_be_started_is_one_clear_line(monkeypatch):
+    with pytest.raises(UserError, match="--devices 0: one device or more"):
+        launch(0, "cpu", ["train"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match=r"--devices 4: this machine has 2 GPU\(s\)"):
+        launch(4, "auto", ["train"])
+
+
+def test_a_process_that_ends_too_soon_is_told_with_the_remedy():
+    with pytest.raises(UserError, match=r"one of 2 processes ended .* the same command goes on"):
+        launch(2, "cpu", ["train", "--profile", "huge"])
