@@ -29,6 +29,8 @@ SHOWN = (
     "result_figures",
     "study_figures",
     "inside_figures",
+    "costs",
+    "cost_figures",
 )
 
 # What every run rests on: data, pre-trained networks, and the code of a run.

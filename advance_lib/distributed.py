@@ -2,7 +2,7 @@
 
 ``torchrun`` starts the processes, Lightning Fabric averages their gradients; here is what remains.
 
-Chapter: From a laptop to a cluster.
+Chapter: What it costs.
 """
 
 import os

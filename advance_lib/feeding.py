@@ -55,21 +55,23 @@ class Streamed:
     def batches(self, rows: np.ndarray, size: int, draws: Tensor | None = None) -> Iterator[Batch]:
         """Yield rows in batches on the device; arguments as for `Inputs.batches`."""
 
-        def gather(first: int) -> tuple[Batch, Tensor | None]:
+        draws = None if draws is None else draws.to(self.device, non_blocking=True)
+
+        def gather(first: int) -> Batch:
             stored = self.inputs.gathered(rows[first : first + size])
-            if self.device.type == "cuda":  # only from pinned memory does a copy run beside the computation
+            if self.device.type == "cuda":  # the host waits for a copy from any other memory
                 stored = Batch(*(None if x is None else x.pin_memory() for x in stored))
-            return stored, None if draws is None else draws[first : first + size]
+            return stored
 
         with ThreadPoolExecutor(1) as thread:
             firsts = iter(range(0, len(rows), size))
             waiting = deque(thread.submit(gather, first) for first in islice(firsts, AHEAD))
-            while waiting:
-                stored, drawn = waiting.popleft().result()
+            for begun in range(0, len(rows), size):
+                stored = waiting.popleft().result()
                 if (first := next(firsts, None)) is not None:
                     waiting.append(thread.submit(gather, first))
                 stored = Batch(*(None if x is None else x.to(self.device, non_blocking=True) for x in stored))
-                yield prepared(stored, self.normaliser, None if drawn is None else drawn.to(self.device))
+                yield prepared(stored, self.normaliser, None if draws is None else draws[begun : begun + size])
 
 
 Fed = Inputs | Resident | Streamed
@@ -87,6 +89,7 @@ def near(inputs: Fed, device: torch.device) -> Fed:
     if device.type == "cpu" or not isinstance(inputs, Inputs):
         return inputs
     free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # held by PyTorch, and not used
     fits = sum(x.nbytes for x in inputs.arrays if x is not None) < SHARE * free
     return Resident(inputs, device) if fits else Streamed(inputs, device)
 

@@ -102,7 +102,7 @@ def _pretrain(
         state = load_file(folder / "best.safetensors")
         with written_whole(folder / "network.safetensors") as partial:
             save_file({name.removeprefix("backbone."): value for name, value in state.items()}, partial)
-        remove([folder / "state.safetensors", folder / "best.safetensors"])
+        remove([folder / "state.safetensors", folder / "best.safetensors", *folder.glob(".*.safetensors")])
 
     folder = entry("pretrained", f"{kind}-{key}", make)
     return Pretrained(

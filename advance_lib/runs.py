@@ -268,7 +268,8 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
             "history": history,
         },
     )
-    remove([folder / "state.safetensors", *folder.glob("best*.safetensors")])
+    halves = folder.glob(".*.safetensors")  # of an end in the middle of writing
+    remove([folder / "state.safetensors", *folder.glob("best*.safetensors"), *halves])
 
 
 CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too

@@ -4,6 +4,7 @@ Chapter: Recognising with one and two senses.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,6 +105,8 @@ def start(device: str, precision: str, together: bool = False) -> Fabric:
         torch.backends.cudnn.benchmark = True  # shapes stay the same
     devices, nodes = processes() if together else (1, 1)
     several = devices * nodes > 1
+    if accelerator(device) == "cuda" and not several:
+        devices = [int(os.environ.get("LOCAL_RANK", 0))]  # what one of several processes does alone, on its own GPU
     fabric = Fabric(
         accelerator=accelerator(device),
         # Backbones bring classifiers that not every objective uses: these have no gradients to wait for.
@@ -190,8 +193,9 @@ def fit(
 ) -> list[dict]:
     """Train, keep the epoch with the best validation score, and be able to go on after an interruption.
 
-    Every epoch draws its order and jitter from (seed, epoch) alone, so a resumed training equals an uninterrupted one.
-    The state is written after every epoch, or less often where that would take more than `SAVING_SHARE` of the time.
+    Every epoch draws its order and jitter from (seed, epoch) alone, so a resumed training equals an uninterrupted one
+    (on a GPU up to rounding). The state is written after the first epoch, the last, and as many in between as
+    `SAVING_SHARE` of the time allows.
     In the end the best weights are left in ``folder/best.safetensors``, those of the epochs after it that the schedule
     keeps in ``folder/best+1.safetensors`` and so on. Several processes take equal shares of each batch, and the first
     of them writes.
@@ -221,7 +225,7 @@ def fit(
     raw, model, optimizer = set_up(fabric, model, schedule)
     inputs = near(inputs, fabric.device)
     state_file, history, kept = folder / "state.safetensors", [], {}
-    if state_file.exists():
+    if fabric.broadcast(state_file.exists()):  # all or none: a process that cannot see the file fails
         history, kept = _load_state(state_file, raw, optimizer.optimizer)
     saved, next_save = len(history), 0.0
     for epoch in progress(range(len(history), schedule.epochs), label):
@@ -237,6 +241,7 @@ def fit(
             optimizer.param_groups[0]["lr"] = schedule.learning_rate_of((epoch + done / steps) / schedule.epochs)
             total += step(fabric, model, optimizer, loss, batch)
         model.eval()
+        torch.manual_seed(seed * 10_000 + epoch)  # of a validation that jitters
         score = validate(model)
         history.append({"epoch": epoch, "loss": float(fabric.all_reduce(total)) / steps, "validation": score})
         after = epoch - best_epoch(history)

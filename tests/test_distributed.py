@@ -62,7 +62,7 @@ def told(folder, of=0):
 
 
 def test_two_processes_train_as_one_does(tmp_path, tiny):
-    both = ("image+sound", "image")
+    both = ("image+sound", "image")  # with the second one, a branch is silent
     ended(in_two_processes(tmp_path, tiny, "two", ",".join(both)))
     for senses in both:
         train(tiny, tmp_path / "one" / senses, senses, 3, 8)

@@ -57,6 +57,8 @@ def test_data_go_to_the_gpus_memory_only_where_they_fit(inputs, monkeypatch):
     size = sum(x.nbytes for x in inputs.arrays)
     for kind in (Resident, Streamed):  # what is chosen, not where it goes
         monkeypatch.setattr(kind, "__init__", lambda self, inputs, device: None)
-    for free, kind in ((3 * size, Resident), (size, Streamed)):
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 0)
+    for free, held, kind in ((3 * size, 0, Resident), (size, 0, Streamed), (size, 2 * size, Resident)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device, held=held: held)
         assert isinstance(near(inputs, torch.device("cuda")), kind)

@@ -20,6 +20,7 @@ from advance_lib.catalogue import read_catalogue
 from advance_lib.datasets import inputs_of
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.models import compile_blocks
+from advance_lib.presets import PAPER
 from advance_lib.profiles import PROFILES
 from advance_lib.recogniser import Recipe, build, objective, seen_by, train_recogniser
 from advance_lib.training import Schedule, best_epoch, fit, predictions, start
@@ -28,10 +29,10 @@ SMALL = replace(PROFILES["smoke"], image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
 
 
-def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE):
+def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE, preset=PAPER):
     folder.mkdir(parents=True, exist_ok=True)
     dataset, inputs = inputs_of(str(tiny), SMALL)
-    recipe = Recipe(senses, "narrow visual", "narrow audio", schedule, pretrained=False)
+    recipe = Recipe(senses, "narrow visual", "narrow audio", schedule, pretrained=False, preset=preset)
     model, fabric, history = train_recogniser(
         recipe, inputs, None, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
     )
@@ -63,8 +64,10 @@ def test_a_unimodal_network_ignores_the_other_sense(tiny, tmp_path, senses):
     assert (seen_by(senses, inputs).images is None) == (senses == "sound")
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypatch):
-    whole, history, _ = train(tiny, tmp_path / "whole")
+@pytest.mark.parametrize("augmented", ["train", "all"])
+def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypatch, augmented):
+    preset = replace(PAPER, augmented=augmented)
+    whole, history, _ = train(tiny, tmp_path / "whole", preset=preset)
     save = training._save_state
 
     def stop_after_two(path, model, optimizer, past, kept):
@@ -75,9 +78,9 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypa
     monkeypatch.setattr(training, "SAVING_SHARE", np.inf)
     monkeypatch.setattr(training, "_save_state", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny, tmp_path / "parts")
+        train(tiny, tmp_path / "parts", preset=preset)
     monkeypatch.setattr(training, "_save_state", save)
-    resumed, history_resumed, _ = train(tiny, tmp_path / "parts")
+    resumed, history_resumed, _ = train(tiny, tmp_path / "parts", preset=preset)
     assert np.array_equal(whole, resumed) and history == history_resumed
 
 

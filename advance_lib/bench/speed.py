@@ -7,8 +7,10 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import Manager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier
 
 import numpy as np
 import torch
@@ -37,6 +39,7 @@ EVENTS = 527  # AudioSet's, whatever the dataset's teacher knows
 ADVANCE_SPLIT = {"train": 3537, "validation": 475, "test": 1063}  # official-code: data_partition.py
 SEEDS = 5
 MAIN = "image+sound/Ls"
+ROUNDS = 2  # in which the cells are timed
 
 
 @dataclass(frozen=True)
@@ -126,15 +129,20 @@ def _waited(device: torch.device) -> float:
 
 
 def step_rate(cell: Cell, effort: Effort, size: int) -> float:
-    """Return samples/s of training on one batch that lies on the device: the limit of any training of this network."""
+    """Return samples/s of training on one batch that lies on the device: the limit of any training of this network.
+
+    The median of a few groups of steps, within which nothing waits.
+    """
     batch = next(near(cell.inputs, cell.fabric.device).batches(np.arange(size), size))
     cell.model.train()
     for _ in range(effort.warm_up):
         step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
-    began = _waited(cell.fabric.device)
-    for _ in range(effort.steps):
-        step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
-    return effort.steps * size / (_waited(cell.fabric.device) - began)
+    marks, group = [_waited(cell.fabric.device)], max(1, effort.steps // 5)
+    for _ in range(0, effort.steps, group):
+        for _ in range(group):
+            step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
+        marks.append(_waited(cell.fabric.device))
+    return group * size / float(np.median(np.diff(marks)))
 
 
 def epoch_rate(cell: Cell, rows: np.ndarray, effort: Effort) -> float:
@@ -170,16 +178,20 @@ def evaluation_rate(cell: Cell, effort: Effort) -> float:
 def input_rate(inputs: Inputs, rows: np.ndarray, size: int, effort: Effort) -> float:
     """Return samples/s of making batches on one core of the CPU from the kept arrays, jitter included."""
     rows = np.resize(rows, max(effort.pairs, 4 * size))
-    for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
-        pass  # once to have the files in memory
-    began = time.perf_counter()
-    for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
-        pass
-    return len(rows) / (time.perf_counter() - began)
+    with ceilings.threads(1):
+        for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
+            pass  # once to have the files in memory
+        began = time.perf_counter()
+        for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
+            pass
+        return len(rows) / (time.perf_counter() - began)
 
 
 def cell_seconds(training: float, recognising: float, epochs: int) -> float:
     """Return seconds of one run on ADVANCE: every epoch trained and validated, and the test in the end.
+
+    Left out: building the network, copying the data to the device, compiling (once for all runs) and keeping the
+    state (`training.SAVING_SHARE`).
 
     Args:
         training: samples/s.
@@ -193,7 +205,7 @@ def cell_seconds(training: float, recognising: float, epochs: int) -> float:
 def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: int) -> dict[str, float]:
     """Return losses of the first steps in float32 as it stands, and in bfloat16 with compiled blocks, and the time.
 
-    Both start from the same weights and train on the same batch.
+    Both start from the same weights and train on the same batch; float32 is not rounded to TF32.
     """
     found = {}
     where = "cuda" if start(device, "32-true").device.type == "cuda" else "cpu"
@@ -204,21 +216,31 @@ def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: 
             compile_blocks(cell.raw)
         batch = next(near(cell.inputs, fabric.device).batches(np.arange(size), size))
         cell.model.train()
-        for number in range(5):
-            found[f"{name}, step {number + 1}"] = float(step(fabric, cell.model, cell.optimizer, cell.loss, batch))
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+            losses = [step(fabric, cell.model, cell.optimizer, cell.loss, batch) for _ in range(5)]
+        found |= {f"{name}, step {number}": float(loss) for number, loss in enumerate(losses, 1)}
     return found
 
 
-def _rate_from(begin: float, seconds: float, profile: Profile, inputs: Inputs, scenes: int, device: str) -> float:
-    """Return samples/s between two moments of the clock; all processes of `side_by_side` meet in them."""
+def _rate_beside(others: Barrier, seconds: float, profile: Profile, inputs: Inputs, scenes: int, device: str) -> float:
+    """Return samples/s of one process, measured while all those at the barrier train."""
     cell = ready(MAIN, profile, inputs, scenes, device)
     batch = next(near(cell.inputs, cell.fabric.device).batches(np.arange(profile.batch_size), profile.batch_size))
-    steps = 0
-    while time.time() < begin + seconds:
-        step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
-        torch.get_device_module(cell.fabric.device).synchronize()
-        steps += time.time() >= begin
-    return steps * profile.batch_size / seconds
+
+    def steps(count: int) -> float:
+        for _ in range(count):
+            step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
+        return _waited(cell.fabric.device)
+
+    cell.model.train()
+    steps(3)
+    others.wait()
+    began = now = time.perf_counter()
+    done = 0
+    while now < began + seconds:
+        now, done = steps(10), done + 10
+    others.wait()  # none goes away while another is still measuring
+    return done * profile.batch_size / (now - began)
 
 
 def side_by_side(
@@ -226,16 +248,15 @@ def side_by_side(
 ) -> dict[int, float]:
     """Return samples/s of all processes together, for some numbers of processes that train at once on the device."""
     found = {}
-    for count in counts:
-        begin = time.time() + 25  # until then, all of them have started
-        rates = Parallel(n_jobs=count)(
-            delayed(_rate_from)(begin, seconds, profile, inputs, scenes, device) for _ in range(count)
-        )
-        found[count] = sum(rates)
+    with Manager() as manager:
+        for count in counts:
+            others = manager.Barrier(count)
+            task = delayed(_rate_beside)(others, seconds, profile, inputs, scenes, device)
+            found[count] = sum(Parallel(n_jobs=max(2, count))([task] * count))  # with one job it would run here
     return found
 
 
-def _machine(cell: Cell, rate: float, size: int) -> dict[str, float]:
+def _machine(cell: Cell, rate: float, size: int, memory: int) -> dict[str, float]:
     """Return what the device can do, what a step asks of it, and which shares of both the training reaches."""
     device, precision = cell.fabric.device, cell.recipe.schedule.precision
     half = device.type == "cuda" and precision.startswith("bf16")
@@ -246,7 +267,6 @@ def _machine(cell: Cell, rate: float, size: int) -> dict[str, float]:
     moved = ceilings.step_bytes(plain, batch.image, batch.log_mel, 2 if half else 4)
     peak = ceilings.matmul_rate(device, torch.bfloat16 if half else torch.float32)
     bandwidth = ceilings.copy_bandwidth(device)
-    memory = torch.cuda.max_memory_allocated() if device.type == "cuda" else 1024 * _largest()
     return {
         "GFLOP a pair": flops / size / 1e9,
         "peak GFLOP/s": peak / 1e9,
@@ -259,8 +279,11 @@ def _machine(cell: Cell, rate: float, size: int) -> dict[str, float]:
     }
 
 
-def _largest() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _most_memory(device: torch.device) -> int:
+    """Return the most bytes that were in use until now, on a GPU or by this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _with_peer(data: Dataset, inputs: Inputs, cell: Cell, profile: Profile, effort: Effort) -> dict[str, float]:
@@ -333,17 +356,21 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
 
     limits = [step_rate(cell, effort, size)]
     epoch = epoch_rate(cell, rows, effort)
+    memory = _most_memory(cell.fabric.device)
     limits.append(step_rate(cell, effort, size))  # before and after, because machines change their pace
     limit = float(np.mean(limits))
     tell("training", {"limit": limit, "epoch": epoch, "ratio": epoch / limit})
-    tell("machine", _machine(cell, epoch, size))
+    tell("machine", _machine(cell, epoch, size, memory))
     tell("peer", _with_peer(data, inputs, cell, profile, effort))
     tell("preparing", asdict(preparing_rates(data.pairs, profile.image_side, PAPER_FRONT_END, effort.prepared)))
-    cells = {}
-    for name in effort.cells:
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in effort.cells}
+    for name in [*effort.cells] * ROUNDS:  # not one after the other, because machines change their pace
         other = ready(name, profile, inputs, scenes, device)
-        speed = step_rate(other, effort, size) * min(1, epoch / limit)
-        cells[name] = cell_seconds(speed, evaluation_rate(other, effort), profile.epochs)
+        rates[name].append((step_rate(other, effort, size), evaluation_rate(other, effort)))
+    cells = {}
+    for name, found_twice in rates.items():
+        training, recognising = np.mean(found_twice, axis=0)
+        cells[name] = cell_seconds(training * min(1, epoch / limit), recognising, profile.epochs)
     tell(f"seconds a run of {profile.epochs} epochs on as many pairs as ADVANCE", cells)
     if set(cells) == set(CELLS):
         tell("projection", {"hours of all cells and seeds": SEEDS * sum(cells.values()) / 3600})
