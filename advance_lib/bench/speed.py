@@ -39,7 +39,6 @@ EVENTS = 527  # AudioSet's, whatever the dataset's teacher knows
 ADVANCE_SPLIT = {"train": 3537, "validation": 475, "test": 1063}  # official-code: data_partition.py
 SEEDS = 5
 MAIN = "image+sound/Ls"
-ROUNDS = 2  # in which the cells are timed
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class Effort:
         prepared: files that are made into arrays.
         sides: of photographs to train on, in pixels.
         cells: whose runs are timed.
+        turns: in which limit, epoch and cells are timed; the median counts.
     """
 
     steps: int
@@ -65,11 +65,12 @@ class Effort:
     prepared: int
     sides: tuple[int, ...]
     cells: tuple[str, ...]
+    turns: int
 
 
-SHORT = Effort(3, 1, 64, 2, 1.0, 4, (32,), (MAIN,))
-FULL = Effort(20, 5, 3537, 5, 30.0, 60, (64, 96, 128, 192, 256), CELLS)
-FULL_ON_CPU = replace(FULL, pairs=640, steps=10, warm_up=2)
+SHORT = Effort(3, 1, 64, 2, 1.0, 4, (32,), (MAIN,), 1)
+FULL = Effort(20, 5, 3537, 5, 30.0, 60, (64, 96, 128, 192, 256), CELLS, 3)
+FULL_ON_CPU = replace(FULL, pairs=640, steps=20, warm_up=2, epochs=3)
 
 
 @dataclass(frozen=True)
@@ -354,22 +355,23 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
         for name, value in figures.items():
             say(f"{part}: {name}: {value:,.4g}")
 
-    limits = [step_rate(cell, effort, size)]
-    epoch = epoch_rate(cell, rows, effort)
+    limits, epochs = [step_rate(cell, effort, size)], []
+    for _ in range(effort.turns):  # in turns, because machines change their pace
+        epochs.append(epoch_rate(cell, rows, effort))
+        limits.append(step_rate(cell, effort, size))
     memory = _most_memory(cell.fabric.device)
-    limits.append(step_rate(cell, effort, size))  # before and after, because machines change their pace
-    limit = float(np.mean(limits))
+    limit, epoch = float(np.median(limits)), float(np.median(epochs))
     tell("training", {"limit": limit, "epoch": epoch, "ratio": epoch / limit})
     tell("machine", _machine(cell, epoch, size, memory))
     tell("peer", _with_peer(data, inputs, cell, profile, effort))
     tell("preparing", asdict(preparing_rates(data.pairs, profile.image_side, PAPER_FRONT_END, effort.prepared)))
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in effort.cells}
-    for name in [*effort.cells] * ROUNDS:  # not one after the other, because machines change their pace
+    for name in [*effort.cells] * effort.turns:
         other = ready(name, profile, inputs, scenes, device)
         rates[name].append((step_rate(other, effort, size), evaluation_rate(other, effort)))
     cells = {}
-    for name, found_twice in rates.items():
-        training, recognising = np.mean(found_twice, axis=0)
+    for name, figures in rates.items():
+        training, recognising = np.median(figures, axis=0)
         cells[name] = cell_seconds(training * min(1, epoch / limit), recognising, profile.epochs)
     tell(f"seconds a run of {profile.epochs} epochs on as many pairs as ADVANCE", cells)
     if set(cells) == set(CELLS):
