@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -51,8 +52,16 @@ class FrontEnd:
 PAPER_FRONT_END = FrontEnd()
 
 
-@cache
+_BUILDING = Lock()  # the default type, which building changes for a moment, is that of all threads
+
+
 def _transform(front_end: FrontEnd, rate: int) -> torch.nn.Sequential:
+    with _BUILDING:
+        return _built(front_end, rate)
+
+
+@cache
+def _built(front_end: FrontEnd, rate: int) -> torch.nn.Sequential:
     # In double precision: bins 60 dB below the loudest would otherwise be off by hundredths of a dB.
     single = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)

@@ -1,7 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import librosa
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from advance_lib import features
 from advance_lib.catalogue import read_catalogue
@@ -89,3 +92,14 @@ def test_an_interrupted_computation_goes_on(tiny, monkeypatch):
     calls.clear()
     assert np.array_equal(image_array(table, 12), whole)
     assert len(calls) < len(table)
+
+
+def test_threads_that_meet_new_rates_at_once_agree_with_one_thread():
+    """After an interruption, or with files of several rates, threads build their transforms at the same moment."""
+    noise = np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
+    rates = [8_000 + 10 * number for number in range(12)] * 2
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda rate: log_mel(noise, rate), rates))
+    assert torch.get_default_dtype() == torch.float32
+    for rate, found in zip(rates, together, strict=True):
+        assert np.array_equal(found, log_mel(noise, rate))
