@@ -27,8 +27,14 @@ def best(call):
     return min(durations)
 
 
-def test_seconds_are_those_of_one_call():
-    assert 0.01 <= median_seconds(lambda: time.sleep(0.01), "cpu") < 0.1
+def test_seconds_are_the_median_of_the_calls_after_the_first_three(monkeypatch):
+    now, durations = [0.0], iter([9.0, 9.0, 9.0, *range(1, 21)])
+
+    def call():
+        now[0] += next(durations)
+
+    monkeypatch.setattr(ceilings.time, "perf_counter", lambda: now[0])
+    assert median_seconds(call, "cpu") == pytest.approx(10.5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -42,7 +48,7 @@ def test_copy_bandwidth_beside_numpy(small):
     source = np.ones(2**24, np.uint8)
     target = np.empty_like(source)
     expected = 2 * 2**24 / best(lambda: np.copyto(target, source))
-    assert expected / 20 < copy_bandwidth("cpu") < expected * 20
+    assert expected / 10 < copy_bandwidth("cpu") < expected * 10
 
 
 def test_threads_are_set_meanwhile_and_put_back():
