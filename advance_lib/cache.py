@@ -52,8 +52,21 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+def _of_our_own(node: ast.AST) -> bool:
+    """Whether a statement imports from this package."""
+    modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    modules += [name.name for name in node.names] if isinstance(node, ast.Import) else []
+    return any(module.split(".")[0] == PACKAGE.name for module in modules)
+
+
+def _computing(tree: ast.Module) -> ast.Module:
+    """Return a program without docstrings and without where its names are imported from."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and str(node.value).startswith(f"{PACKAGE.name}."):
+            node.value = ""  # a module's own name, as it is given to `code_digest`
+        for part in ("body", "orelse", "finalbody"):
+            if isinstance(statements := getattr(node, part, None), list):
+                setattr(node, part, [statement for statement in statements if not _of_our_own(statement)])
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             first = node.body[0] if node.body else None
             if (
@@ -66,8 +79,8 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def syntax_digest(source: str) -> str:
-    """Return a key of a program text that ignores comments, docstrings and layout."""
-    return digest(ast.dump(_without_docstrings(ast.parse(source))))
+    """Return a key of a program text that ignores comments, docstrings, layout and where its names come from."""
+    return digest(ast.dump(_computing(ast.parse(source))))
 
 
 def _module_file(module: str) -> Path:
@@ -96,7 +109,10 @@ def _module_digest(name: str) -> tuple[list[str], tuple[str, ...]]:
     """Return the keys of a module's own code and tables, and the modules that it imports from here."""
     file = _module_file(name)
     source = file.read_text(encoding="utf-8")
-    tables = [file_digest(table) for table in sorted(file.parent.glob("*.csv"))]  # as good as code
+    named = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    tables = [
+        file_digest(table) for table in sorted(file.parent.glob("*.csv")) if table.name in named
+    ]  # as good as code
     return [syntax_digest(source), *tables], tuple(_imported_modules(source))
 
 
@@ -104,7 +120,8 @@ def _module_digest(name: str) -> tuple[list[str], tuple[str, ...]]:
 def code_digest(module: str) -> str:
     """Return a key of the code behind a module: its syntax tree and those of all it imports from here.
 
-    Comments and docstrings do not count, so an edited comment does not retrain and an edited loss does.
+    Comments, docstrings and the names of modules do not count, so an edited comment or a moved file does not retrain
+    and an edited loss does. A table counts for the modules that name it.
 
     Args:
         module: dotted name, such as ``"advance_lib.training"``.
@@ -116,7 +133,7 @@ def code_digest(module: str) -> str:
             continue
         seen[name], imported = _module_digest(name)
         waiting.extend(imported)
-    return digest(seen)
+    return digest(sorted(seen.values()))
 
 
 @contextmanager

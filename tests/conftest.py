@@ -1,17 +1,15 @@
 """Fixtures: a build folder of the test's own, and a dataset so small that its truth is plain."""
 
 import os
-import zlib
 from contextlib import ExitStack
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
-import numpy as np
 import pytest
-import soundfile
-from PIL import Image
+
+from tests.pairs import write_pair
 
 os.environ["ADVANCE_QUIET"] = "1"
 
@@ -32,19 +30,6 @@ def build(tmp_path, monkeypatch):
     folder = tmp_path / "build"
     monkeypatch.setenv("ADVANCE_BUILD", str(folder))
     return folder
-
-
-def write_pair(folder, scene, pair_id, colour=(0, 128, 0), hertz=440.0, seconds=2.0, rate=8000, side=24):
-    """Write one photograph of a colour and one tone."""
-    for sense in ("vision", "sound"):
-        (folder / sense / scene).mkdir(parents=True, exist_ok=True)
-    generator = np.random.default_rng(zlib.crc32(f"{scene}/{pair_id}".encode()))
-    noise = generator.integers(0, 40, (side, side, 3))
-    picture = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
-    Image.fromarray(picture).save(folder / "vision" / scene / f"{pair_id}.jpg")
-    time = np.arange(int(seconds * rate)) / rate
-    tone = 0.3 * np.sin(2 * np.pi * hertz * time) + 0.01 * generator.standard_normal(len(time))
-    soundfile.write(folder / "sound" / scene / f"{pair_id}.wav", tone, rate)
 
 
 COLOURS = {"desert": ((200, 150, 60), 300.0), "ice": ((200, 210, 215), 800.0), "wood": ((20, 90, 20), 2000.0)}

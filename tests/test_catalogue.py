@@ -5,10 +5,10 @@ import sys
 import warnings
 
 import pytest
-from conftest import write_pair
 
 from advance_lib import catalogue as module
 from advance_lib.catalogue import DatasetError, catalogue_digest, location_of, read_catalogue, siblings_per_location
+from tests.pairs import write_pair
 
 
 def test_pairs_scenes_and_locations(tiny):

@@ -1,21 +1,10 @@
-from math import asin, cos, radians, sin, sqrt
-
 import pytest
 from hypothesis import given
 from hypothesis.strategies import floats
 
 from advance_lib.cache import UserError
 from advance_lib.construct.area import Area, around, parse_area
-
-
-def haversine(first, second):
-    """Metres along a great circle of the mean Earth between two places in degrees."""
-    (south, west), (north, east) = (map(radians, place) for place in (first, second))
-    return (
-        2
-        * 6371008.8
-        * asin(sqrt(sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin((east - west) / 2) ** 2))
-    )
+from tests.pairs import haversine
 
 
 def test_parsed_as_written():

@@ -3,7 +3,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import write_pair
 
 from advance_lib.cache import UserError, write_json
 from advance_lib.catalogue import read_catalogue
@@ -15,6 +14,7 @@ from advance_lib.construct.plan import Beginning, Plan
 from advance_lib.construct.recordings import Recording
 from advance_lib.construct.review import LEAVE_OUT, Row, write_review
 from advance_lib.construct.tables import LeftOut, read_table, write_table
+from tests.pairs import write_pair
 
 BEGINNING = Beginning(Plan(Area(9, 53, 10, 54), ("wind", "rain")), "2020-08-23", {"numpy": "9.9"})
 CC = "https://creativecommons.org/"

@@ -6,7 +6,6 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from test_construct_area import haversine
 
 from advance_lib.cache import UserError
 from advance_lib.construct.fetching import FetchError, Patience
@@ -14,6 +13,7 @@ from advance_lib.construct.photographs import MissingImagery, imagery_named, pho
 from advance_lib.miniature.planet import planet_of
 from advance_lib.miniature.planet_faults import Answer, Fault
 from advance_lib.miniature.planet_land import MARK
+from tests.pairs import haversine
 
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01)
 HURRIED = replace(QUICK, timeout=0.4)  # for a server that is slow on purpose

@@ -13,12 +13,12 @@ from email.utils import format_datetime
 
 import numpy as np
 import pytest
-from file_server import file_server, md5
 
 from advance_lib import download as module
 from advance_lib.cache import UserError
 from advance_lib.download import DownloadError, RemoteFile, download, require_space, zenodo_files
 from advance_lib.patience import Patience
+from tests.file_server import file_server, md5
 
 CONTENT = np.random.default_rng(0).bytes(16 * module.CHUNK)  # 1,048,576 bytes
 HALF = len(CONTENT) // 2

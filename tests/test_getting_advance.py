@@ -6,8 +6,6 @@ import zipfile
 
 import pandas as pd
 import pytest
-from conftest import write_pair
-from file_server import file_server, md5
 
 from advance_lib import download, getting_advance
 from advance_lib.archives import ArchiveError
@@ -17,6 +15,8 @@ from advance_lib.cli import main
 from advance_lib.getting_advance import ARCHIVES, RECORD, deviations, fetch_advance
 from advance_lib.patience import Patience
 from advance_lib.published import advance_counts
+from tests.file_server import file_server, md5
+from tests.pairs import write_pair
 
 QUICK = Patience(attempts=2, first_wait=0.0, timeout=5.0)
 PAIRS = {("lake", "00001"), ("lake", "00001_1"), ("train station", "00002")}

@@ -86,9 +86,8 @@ def test_what_changes_the_key(request_of, tiny, monkeypatch):
 
 
 def test_a_changed_file_changes_the_key(request_of, tiny):
-    from conftest import write_pair
-
     from advance_lib.datasets import open_dataset
+    from tests.pairs import write_pair
 
     before = runs._key(request_of, Networks(), "cpu")
     write_pair(tiny, "ice", "01000", colour=(0, 0, 0))

@@ -100,12 +100,13 @@ def test_cosine_schedule_falls_to_zero():
     assert Schedule(1, 1, 2.0).learning_rate_of(0.9) == 2.0
 
 
+ROOT = Path(__file__).parents[1]
 COMMAND = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_training import train, SCHEDULE
+sys.path.insert(0, {root!r})
+from tests.test_training import train, SCHEDULE
 found, history, _ = train(Path({tiny!r}), Path({folder!r}), schedule=replace(SCHEDULE, epochs=6))
 import numpy; numpy.save({result!r}, found)
 """
@@ -114,7 +115,7 @@ import numpy; numpy.save({result!r}, found)
 @pytest.mark.slow
 def test_kill_minus_nine_in_the_middle_of_training_loses_nothing(tiny, tmp_path):
     def start(name):
-        values = {"tests": str(Path(__file__).parent), "tiny": str(tiny), "folder": str(tmp_path / name)}
+        values = {"root": str(ROOT), "tiny": str(tiny), "folder": str(tmp_path / name)}
         code = COMMAND.format(**values, result=str(tmp_path / f"{name}.npy"))
         return subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
 

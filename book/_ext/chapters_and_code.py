@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -38,17 +39,17 @@ def linked_chapters(docstring: str, called: dict[str, str]) -> str:
     return text + label + links
 
 
-def as_rst(docstring: str, modules: set[str]) -> str:
+def as_rst(docstring: str, modules: dict[str, str]) -> str:
     """Return a docstring in reStructuredText: single backticks are code, linked where they name something here.
 
     Args:
         docstring: plain text with single and double backticks, and roles.
-        modules: names of the library's modules.
+        modules: dotted names of the library's modules by their last part.
     """
 
     def code(name: str) -> str:
         if name in modules:
-            return f":py:mod:`{name} <advance_lib.{name}>`"
+            return f":py:mod:`{name} <{modules[name]}>`"
         return f":py:obj:`{name}`" if name.isidentifier() else f"``{name}``"
 
     pieces = re.split(r"(:[\w:]+:`[^`]+`|``[^`]+``|`[^`\n]+`)", docstring)
@@ -101,7 +102,10 @@ def begin(app, env, names) -> None:
     import advance_lib
 
     env.chapters = chapters(Path(app.srcdir))
-    env.library_modules = {path.stem for path in Path(advance_lib.__file__).parent.glob("*.py")}
+    package = Path(advance_lib.__file__).parent
+    dotted = [".".join(path.relative_to(package.parent).with_suffix("").parts) for path in package.rglob("[!_]*.py")]
+    last_parts = Counter(name.rpartition(".")[2] for name in dotted)
+    env.library_modules = {last: name for name in dotted if last_parts[last := name.rpartition(".")[2]] == 1}
 
 
 def setup(app) -> dict:
