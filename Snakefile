@@ -19,18 +19,18 @@ CHAPTERS = chapters()
 
 # What the chapters show their results with.
 SHOWN = (
-    "settings",
-    "results",
-    "one_pair",
-    "listening",
-    "distributions",
-    "diagrams",
-    "knowledge_figures",
-    "result_figures",
-    "study_figures",
-    "inside_figures",
-    "costs",
-    "cost_figures",
+    "advance_lib.settings",
+    "advance_lib.results",
+    "advance_lib.one_pair",
+    "advance_lib.listening",
+    "advance_lib.distributions",
+    "advance_lib.diagrams",
+    "advance_lib.knowledge_figures",
+    "advance_lib.result_figures",
+    "advance_lib.study_figures",
+    "advance_lib.inside_figures",
+    "advance_lib.costs",
+    "advance_lib.cost_figures",
 )
 
 # What every run rests on: data, pre-trained networks, and the code of a run.
@@ -151,7 +151,7 @@ rule chapter:
     benchmark:
         WORK / "benchmarks" / "{name}.tsv"
     params:
-        code=[code_digest(f"advance_lib.{name}") for name in SHOWN],
+        code=[code_digest(name) for name in SHOWN],
         made_from=MADE_FROM,
         references=[file_digest(path) for path in asked.references],
         runs=RUNS,

@@ -99,9 +99,14 @@ def _imported_modules(source: str) -> Iterator[str]:
 
 
 # Plumbing that cannot change a result: editing it must not retrain anything.
-NEUTRAL_MODULES = frozenset(
-    f"advance_lib{name}" for name in ("", ".cache", ".progress", ".patience", ".download", ".networks.weights")
-)
+NEUTRAL_MODULES = {
+    "advance_lib",
+    "advance_lib.cache",
+    "advance_lib.progress",
+    "advance_lib.patience",
+    "advance_lib.download",
+    "advance_lib.networks.weights",
+}
 
 
 @cache
@@ -110,9 +115,7 @@ def _module_digest(name: str) -> tuple[list[str], tuple[str, ...]]:
     file = _module_file(name)
     source = file.read_text(encoding="utf-8")
     named = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    tables = [
-        file_digest(table) for table in sorted(file.parent.glob("*.csv")) if table.name in named
-    ]  # as good as code
+    tables = [file_digest(table) for table in sorted(file.parent.glob("*.csv")) if table.name in named]
     return [syntax_digest(source), *tables], tuple(_imported_modules(source))
 
 

@@ -19,8 +19,8 @@ def test_code_digest_follows_imports(monkeypatch, tmp_path):
     package = tmp_path / "advance_lib"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "objectives.py").write_text("def scene_loss(x):\n    return x\n")
-    (package / "training.py").write_text("from advance_lib.objectives import scene_loss\n")
+    (package / "losses.py").write_text("def scene_loss(x):\n    return x\n")
+    (package / "engine.py").write_text("from advance_lib.losses import scene_loss\n")
     monkeypatch.setattr(cache, "PACKAGE", package)
 
     def forget():
@@ -29,21 +29,19 @@ def test_code_digest_follows_imports(monkeypatch, tmp_path):
 
     def digest():
         forget()
-        return cache.code_digest("advance_lib.training")
+        return cache.code_digest("advance_lib.engine")
 
     before = digest()
-    (package / "objectives.py").write_text('def scene_loss(x):\n    """An edited comment."""\n    return x\n')
+    (package / "losses.py").write_text('def scene_loss(x):\n    """An edited comment."""\n    return x\n')
     assert digest() == before
-    (package / "objectives.py").write_text("def scene_loss(x):\n    return 2 * x\n")
+    (package / "losses.py").write_text("def scene_loss(x):\n    return 2 * x\n")
     changed = digest()
     assert changed != before
-    (package / "losses").mkdir()
-    (package / "objectives.py").rename(package / "losses" / "objectives.py")
-    (package / "training.py").write_text("from advance_lib.losses.objectives import scene_loss\n")
+    (package / "kept").mkdir()
+    (package / "losses.py").rename(package / "kept" / "losses.py")
+    (package / "engine.py").write_text("from advance_lib.kept.losses import scene_loss\n")
     assert digest() == changed
-    (package / "training.py").write_text(
-        'from advance_lib.losses.objectives import scene_loss\n\nTABLE = "events.csv"\n'
-    )
+    (package / "engine.py").write_text('from advance_lib.kept.losses import scene_loss\n\nTABLE = "events.csv"\n')
     named = digest()
     (package / "other.csv").write_text("1")
     assert digest() == named

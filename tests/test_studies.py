@@ -131,7 +131,7 @@ def test_the_grid_holds_validation_scores_alone(settings, asked):
 
 
 def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick, monkeypatch):
-    monkeypatch.setattr("advance_lib.runs.cores", lambda: 1)  # the quick profile is known to this process alone
+    monkeypatch.setattr("advance_lib.runs.cores", lambda: 1)
     found = studies.reasons(Settings(quick, str(tiny), 1, "cpu"))
     parts, distances = (pd.DataFrame(found[name]) for name in ("parts", "distances"))
     approaches = [f"image+sound/{name}" for name in ("Ls", *TRANSFERS)]
