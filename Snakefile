@@ -37,7 +37,7 @@ SHOWN = (
 MADE_FROM = [
     dataset_state(asked.dataset),
     WEIGHTS["mn04"].path.is_file(),  # with it, a real dataset is heard by real ears as well
-    code_digest("advance_lib.datasets"),
+    code_digest("advance_lib.data.dataset"),
     code_digest("advance_lib.pretraining"),
     code_digest("advance_lib.runs"),
 ]
@@ -67,7 +67,7 @@ rule features:
     output:
         touch(STAMPS / "features"),
     params:
-        code=code_digest("advance_lib.datasets"),
+        code=code_digest("advance_lib.data.dataset"),
         data=dataset_state(asked.dataset),
     threads: CORES
     shell:

@@ -103,8 +103,8 @@ NEUTRAL_MODULES = {
     "advance_lib",
     "advance_lib.cache",
     "advance_lib.progress",
-    "advance_lib.patience",
-    "advance_lib.download",
+    "advance_lib.data.patience",
+    "advance_lib.data.fetching",
     "advance_lib.networks.weights",
 }
 

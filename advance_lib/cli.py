@@ -12,7 +12,7 @@ from advance_lib.cache import UserError
 
 
 def _settings(arguments: argparse.Namespace):
-    from advance_lib.datasets import split_named
+    from advance_lib.data.dataset import split_named
     from advance_lib.presets import get_preset
     from advance_lib.settings import Settings
     from advance_lib.sources import Sources
@@ -36,7 +36,7 @@ def _settings(arguments: argparse.Namespace):
 def render(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from advance_lib.datasets import world_of
+    from advance_lib.data.dataset import world_of
     from advance_lib.miniature.world import render_world
     from advance_lib.profiles import get_profile
 
@@ -48,8 +48,8 @@ def render(arguments: argparse.Namespace) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    from advance_lib.catalogue import siblings_per_location
-    from advance_lib.datasets import open_dataset
+    from advance_lib.data.catalogue import siblings_per_location
+    from advance_lib.data.dataset import open_dataset
     from advance_lib.profiles import get_profile
 
     dataset = open_dataset(arguments.dataset, get_profile(arguments.profile), skip_broken=arguments.skip_broken)
@@ -58,7 +58,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def features(arguments: argparse.Namespace) -> None:
-    from advance_lib.datasets import inputs_of
+    from advance_lib.data.dataset import inputs_of
     from advance_lib.profiles import get_profile
 
     profile = get_profile(arguments.profile)
@@ -181,7 +181,7 @@ def listen(arguments: argparse.Namespace) -> None:
     if arguments.top < 1:
         raise UserError(f"--top {arguments.top}: show one event or more")
 
-    from advance_lib.media import read_clip
+    from advance_lib.data.media import read_clip
     from advance_lib.networks.weights import weights_file
 
     weights = arguments.weights or weights_file("mn04")
@@ -208,7 +208,7 @@ def download(arguments: argparse.Namespace) -> None:
 
         print(*fetch_weights(arguments.name or ""), sep="\n")
         return
-    from advance_lib.getting_advance import deviations, fetch_advance
+    from advance_lib.data.advance import deviations, fetch_advance
 
     folder = fetch_advance()
     differing = deviations(folder)

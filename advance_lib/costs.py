@@ -15,13 +15,13 @@ from torch.autograd.graph import saved_tensors_hooks
 from advance_lib.bench.ceilings import flops_of, step_bytes
 from advance_lib.bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS
 from advance_lib.cache import file_digest
+from advance_lib.data.media import read_clip, read_image
+from advance_lib.data.published import SCENES
 from advance_lib.experiments import CELLS, recipe_of
 from advance_lib.feeding import SHARE
 from advance_lib.inputs import Normaliser
-from advance_lib.media import read_clip, read_image
 from advance_lib.models import AudiovisualNet
 from advance_lib.profiles import Profile, get_profile
-from advance_lib.published import SCENES
 from advance_lib.recogniser import build
 
 PARAMETER_BYTES = 16  # float32: the weight, its gradient, and Adam's two moments

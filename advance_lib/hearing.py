@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from advance_lib.cache import PACKAGE
-from advance_lib.datasets import Dataset
+from advance_lib.data.dataset import Dataset
 from advance_lib.networks.audioset import event_names
 
 
@@ -20,7 +20,7 @@ def advance_posteriors() -> pd.DataFrame:
 
     Source: posteriors published with the official code, DTaoo/Multimodal-Aerial-Scene-Recognition at b5345f5 (MIT).
     """
-    return pd.read_csv(PACKAGE / "networks" / "advance_posteriors.csv", index_col="event")
+    return pd.read_csv(PACKAGE / "data" / "advance_posteriors.csv", index_col="event")
 
 
 def agreement(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

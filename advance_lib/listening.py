@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from advance_lib.datasets import inputs_of
+from advance_lib.data.dataset import inputs_of
 from advance_lib.knowledge import Knowledge, sigmoid
 from advance_lib.models import AudiovisualNet
 from advance_lib.objectives import FAINTEST

@@ -15,9 +15,9 @@ from torch import nn
 
 from advance_lib.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
-from advance_lib.features import log_mel, resized
+from advance_lib.data.features import log_mel, resized
+from advance_lib.data.media import read_clip, read_image
 from advance_lib.inputs import Inputs
-from advance_lib.media import read_clip, read_image
 from advance_lib.models import BACKBONES, AudiovisualNet
 from advance_lib.networks import efficientat
 from advance_lib.presets import Preset

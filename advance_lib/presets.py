@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
 from advance_lib.cache import UserError
-from advance_lib.features import FrontEnd
+from advance_lib.data.features import FrontEnd
 
 
 @dataclass(frozen=True)

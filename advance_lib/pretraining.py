@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from advance_lib.cache import code_digest, digest, entry, remove, write_json, written_whole
-from advance_lib.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
+from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
 from advance_lib.feeding import near
 from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.models import BACKBONES

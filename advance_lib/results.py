@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from advance_lib.datasets import Split
+from advance_lib.data.dataset import Split
+from advance_lib.data.published import METRICS, paper_scores
 from advance_lib.experiments import TABLES, heading
-from advance_lib.published import METRICS, paper_scores
 from advance_lib.runs import Run, finished
 from advance_lib.settings import L_S_CELLS, Settings
 

@@ -37,7 +37,8 @@ from advance_lib.cache import (
     write_json,
     written_whole,
 )
-from advance_lib.datasets import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
+from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
+from advance_lib.data.published import METRICS
 from advance_lib.distributed import processes
 from advance_lib.experiments import ALPHA, BETA, recipe_of
 from advance_lib.feeding import near
@@ -48,7 +49,6 @@ from advance_lib.models import BACKBONES, AudiovisualNet
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
-from advance_lib.published import METRICS
 from advance_lib.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 from advance_lib.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.training import (
@@ -200,7 +200,7 @@ def _key(request: Request, networks: Networks, device: str) -> str:
         [request.sources.raw_colours(request.preset), str(request.sources.front_end(request.preset))],
         effective_precision(device, request.sizes.precision),
         code_digest("advance_lib.recogniser"),
-        code_digest("advance_lib.features"),
+        code_digest("advance_lib.data.features"),
         CODE_OF_A_RUN,
     )
 

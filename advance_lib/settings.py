@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from advance_lib.cache import UserError
-from advance_lib.datasets import THE_SPLIT, Dataset, Split, open_dataset
+from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, open_dataset
 from advance_lib.experiments import CELLS
 from advance_lib.networks.weights import WEIGHTS
 from advance_lib.presets import PAPER, Preset

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from advance_lib.cache import UserError
-from advance_lib.features import FrontEnd
+from advance_lib.data.features import FrontEnd
 from advance_lib.miniature.world import render_aerial_set, render_event_set
 from advance_lib.networks.imagenet import imagenet_visual
 from advance_lib.networks.mn04 import mn04_audio

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from advance_lib import download
+from advance_lib.data import fetching as download
 
 
 def md5(content):

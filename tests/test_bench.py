@@ -17,11 +17,11 @@ from advance_lib.bench.speed import (
     ready,
     step_rate,
 )
-from advance_lib.datasets import inputs_of
+from advance_lib.data.dataset import inputs_of
+from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.experiments import CELLS
 from advance_lib.inputs import Inputs
 from advance_lib.profiles import PROFILES
-from advance_lib.published import ADVANCE_COUNTS
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from advance_lib.bench import peer
 from advance_lib.bench.peer import BAND_MEAN, BAND_STD, AsOfficial, epoch_rate, input_rate, librosa_log_mel
 from advance_lib.bench.preparing import bare_mel, preparing_rates
 from advance_lib.cache import UserError
-from advance_lib.catalogue import read_catalogue
-from advance_lib.features import log_mel
-from advance_lib.media import read_clip
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.features import log_mel
+from advance_lib.data.media import read_clip
 from advance_lib.models import BACKBONES, AudiovisualNet
 from advance_lib.presets import CODE, PAPER
 

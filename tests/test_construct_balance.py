@@ -3,8 +3,8 @@ from math import asin, cos, radians, sin, sqrt
 
 import pytest
 
-from advance_lib.catalogue import location_of
 from advance_lib.construct.balance import DIRECTIONS, Pair, balanced, locations, siblings
+from advance_lib.data.catalogue import location_of
 
 
 def pairs_of(**counts):

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from advance_lib.construct.clips import cut_clip, draw_window, write_clip
-from advance_lib.media import MediaError, read_clip
+from advance_lib.data.media import MediaError, read_clip
 
 RATE = 1000
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from advance_lib.cache import UserError, write_json
-from advance_lib.catalogue import read_catalogue
 from advance_lib.construct.area import Area
 from advance_lib.construct.balance import Pair
 from advance_lib.construct.datasheet import labelled, summary
@@ -14,6 +13,7 @@ from advance_lib.construct.plan import Beginning, Plan
 from advance_lib.construct.recordings import Recording
 from advance_lib.construct.review import LEAVE_OUT, Row, write_review
 from advance_lib.construct.tables import LeftOut, read_table, write_table
+from advance_lib.data.catalogue import read_catalogue
 from tests.pairs import write_pair
 
 BEGINNING = Beginning(Plan(Area(9, 53, 10, 54), ("wind", "rain")), "2020-08-23", {"numpy": "9.9"})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from advance_lib.cache import UserError
 from advance_lib.construct.review import COLUMNS, LEAVE_OUT, Row, merged, read_review, write_review
-from advance_lib.published import SCENES
+from advance_lib.data.published import SCENES
 
 ROWS = [
     Row("11", "", "forest: …; farmland: …", "tie", name="Wind, and rain", url="https://example.org/11"),

@@ -8,7 +8,7 @@ from advance_lib.cache import UserError
 from advance_lib.construct import review_page as module
 from advance_lib.construct.review import LEAVE_OUT, Row, read_review, write_review
 from advance_lib.construct.review_page import KEYS, ReviewPage
-from advance_lib.published import SCENES
+from advance_lib.data.published import SCENES
 
 ROWS = [
     Row("11", "", "forest: …; farmland: …", "tie", name="<script>alert(1)</script>", url="javascript:alert(1)"),

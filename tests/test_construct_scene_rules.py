@@ -7,7 +7,7 @@ import pytest
 from advance_lib.construct.area import Area, around
 from advance_lib.construct.overpass import Feature, features_of_file
 from advance_lib.construct.scene_rules import RULES, Rule, evidence, suggest
-from advance_lib.published import SCENES
+from advance_lib.data.published import SCENES
 
 DEGREE = 111_319.49  # metres
 PLACES = [(0.0, 20.0), (60.0, -30.0), (-45.0, 180.0), (10.0, -179.9995)]

@@ -19,7 +19,6 @@ from filelock import FileLock
 from PIL import Image
 
 from advance_lib.cache import UserError, build_folder, digest
-from advance_lib.catalogue import read_catalogue
 from advance_lib.construct import construction, photographs, steps
 from advance_lib.construct.area import Area
 from advance_lib.construct.construction import STEPS
@@ -27,6 +26,7 @@ from advance_lib.construct.datasheet import summary
 from advance_lib.construct.fetching import Patience
 from advance_lib.construct.plan import Plan, plan_for
 from advance_lib.construct.review import LEAVE_OUT, read_review, write_review
+from advance_lib.data.catalogue import read_catalogue
 from advance_lib.miniature.planet import planet_of
 from advance_lib.miniature.planet_server import Fault, serve
 

@@ -9,7 +9,8 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
-from advance_lib import diagrams, figures, published
+from advance_lib import diagrams, figures
+from advance_lib.data import published
 from advance_lib.figures import LOSS_COLOURS
 
 matplotlib.use("Agg")

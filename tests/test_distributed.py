@@ -15,7 +15,7 @@ import torch
 
 from advance_lib import training
 from advance_lib.cache import UserError
-from advance_lib.datasets import inputs_of
+from advance_lib.data.dataset import inputs_of
 from advance_lib.distributed import launch, processes, rank
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.profiles import PROFILES

@@ -9,8 +9,8 @@ from IPython.display import HTML
 from PIL import Image
 
 from advance_lib import figures
-from advance_lib.catalogue import read_catalogue
-from advance_lib.published import SCENES
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.published import SCENES
 from advance_lib.runs import Request, Run
 
 matplotlib.use("Agg")

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib.datasets import open_dataset
+from advance_lib.data.dataset import open_dataset
+from advance_lib.data.published import SCENES
 from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
 from advance_lib.networks.audioset import event_names
 from advance_lib.profiles import get_profile
-from advance_lib.published import SCENES
 
 
 def test_the_published_posteriors_are_those_of_advance(shared):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from advance_lib import inside_figures
-from advance_lib.catalogue import read_catalogue
+from advance_lib.data.catalogue import read_catalogue
 from advance_lib.robustness import STRENGTHS
 
 matplotlib.use("Agg")

@@ -19,8 +19,8 @@ print(render_world(World(pairs=20, side=48)))
 """
 FEATURES = """
 import sys
-from advance_lib.catalogue import read_catalogue
-from advance_lib.features import log_mel_array
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.features import log_mel_array
 log_mel_array(read_catalogue(sys.argv[1]))
 """
 

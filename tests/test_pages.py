@@ -67,7 +67,7 @@ def test_a_workflow_makes_what_can_be_made():
 @pytest.mark.parametrize(
     "docstring, rst",
     [
-        ("see `catalogue` and `draw`", "see :py:mod:`catalogue <advance_lib.catalogue>` and :py:obj:`draw`"),
+        ("see `catalogue` and `draw`", "see :py:mod:`catalogue <advance_lib.data.catalogue>` and :py:obj:`draw`"),
         ("run `make book`, ``a|b_``", "run ``make book``, ``a|b_``"),
         ("L_KL|Na of N_ and 2 * p(e|s_k)", r"L_KL\|Na of N\_ and 2 \* p(e\|s_k)"),
         ("L_s, equation (1), of N_v(0)", "L_s, equation :eq:`eq-1`, of N_v(0)"),
@@ -75,7 +75,7 @@ def test_a_workflow_makes_what_can_be_made():
     ],
 )
 def test_a_docstring_becomes_rst(docstring, rst):
-    assert EXTENSION["as_rst"](docstring, {"catalogue": "advance_lib.catalogue"}) == rst
+    assert EXTENSION["as_rst"](docstring, {"catalogue": "advance_lib.data.catalogue"}) == rst
 
 
 def test_every_chapter_that_a_module_names_is_linked():

@@ -14,8 +14,8 @@ import torch
 
 from advance_lib import presets
 from advance_lib.cache import UserError
+from advance_lib.data.features import log_mel
 from advance_lib.experiments import recipe_of
-from advance_lib.features import log_mel
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.presets import CODE, PAPER, choices, differences, get_preset
 from advance_lib.profiles import PROFILES

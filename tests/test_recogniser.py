@@ -6,13 +6,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from advance_lib import objectives
+from advance_lib.data.published import PAPER_SCORES
 from advance_lib.experiments import CELLS, TABLES, heading, recipe_of
 from advance_lib.inputs import Batch
 from advance_lib.knowledge import Knowledge
 from advance_lib.models import BACKBONES
 from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import PROFILES
-from advance_lib.published import PAPER_SCORES
 from advance_lib.recogniser import build, objective, scene_probabilities, train_recogniser
 from advance_lib.training import start, weights_file
 
@@ -140,7 +140,7 @@ def test_scene_labels_alone_leave_the_event_classifier_alone(networks, case):
 
 def test_a_network_learns_from_the_posteriors_alone(tiny, tmp_path):
     """Where sounds tell the scenes, L_E1 without any scene label recognises them."""
-    from advance_lib.datasets import inputs_of
+    from advance_lib.data.dataset import inputs_of
 
     dataset, inputs = inputs_of(str(tiny), SMALL)
     rows, targets = dataset.rows(), inputs.targets
@@ -155,7 +155,7 @@ def test_a_network_learns_from_the_posteriors_alone(tiny, tmp_path):
 
 
 def test_evaluation_is_jittered_by_the_codes_preset_only(tiny, networks):
-    from advance_lib.datasets import inputs_of
+    from advance_lib.data.dataset import inputs_of
 
     dataset, inputs = inputs_of(str(tiny), SMALL)
     rows = dataset.rows()["test"]

@@ -5,7 +5,7 @@ import pytest
 
 from advance_lib import profiles, runs
 from advance_lib.cache import UserError
-from advance_lib.datasets import Split
+from advance_lib.data.dataset import Split
 from advance_lib.presets import PAPER
 from advance_lib.runs import Request, finished, load_checkpoint, recipe_in
 from advance_lib.settings import parse_seeds
@@ -86,7 +86,7 @@ def test_what_changes_the_key(request_of, tiny, monkeypatch):
 
 
 def test_a_changed_file_changes_the_key(request_of, tiny):
-    from advance_lib.datasets import open_dataset
+    from advance_lib.data.dataset import open_dataset
     from tests.pairs import write_pair
 
     before = runs._key(request_of, Networks(), "cpu")

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from advance_lib.cache import UserError, file_digest
-from advance_lib.datasets import inputs_of
+from advance_lib.data.dataset import inputs_of
 from advance_lib.networks import weights
 from advance_lib.networks.efficientat import EfficientAT
 from advance_lib.networks.official import FRONT_END

@@ -16,8 +16,8 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from safetensors.torch import load_file
 
 from advance_lib import training
-from advance_lib.catalogue import read_catalogue
-from advance_lib.datasets import inputs_of
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.dataset import inputs_of
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.models import compile_blocks
 from advance_lib.presets import PAPER

@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from advance_lib.cache import UserError
+from advance_lib.data.media import CLIP_SECONDS, ten_seconds
 from advance_lib.jitter import STRENGTH
-from advance_lib.media import CLIP_SECONDS, ten_seconds
 from advance_lib.models import AudiovisualNet
 
 WORKERS, BATCH = 8, 64  # official-code: bayes_transfer.py:84,139

@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from advance_lib.bench.ceilings import threads
-from advance_lib.features import FrontEnd, log_mel, resized
-from advance_lib.media import read_clip, read_image, ten_seconds
+from advance_lib.data.features import FrontEnd, log_mel, resized
+from advance_lib.data.media import read_clip, read_image, ten_seconds
 
 ROUNDS = 5
 

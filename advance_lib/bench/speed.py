@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from advance_lib.bench import ceilings, peer
 from advance_lib.bench.preparing import preparing_rates
 from advance_lib.cache import cores
-from advance_lib.datasets import Dataset, inputs_of
+from advance_lib.data.dataset import Dataset, inputs_of
+from advance_lib.data.features import PAPER_FRONT_END
 from advance_lib.experiments import CELLS, recipe_of
-from advance_lib.features import PAPER_FRONT_END
 from advance_lib.feeding import near
 from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.jitter import drawn_jitter

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from advance_lib.cache import digest, written_whole
-from advance_lib.media import CLIP_SECONDS, SHORTEST_SECONDS, MediaError, read_sound
+from advance_lib.data.media import CLIP_SECONDS, SHORTEST_SECONDS, MediaError, read_sound
 
 
 @dataclass(frozen=True)

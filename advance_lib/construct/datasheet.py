@@ -15,7 +15,7 @@ from advance_lib.construct.plan import Beginning
 from advance_lib.construct.recordings import Recording
 from advance_lib.construct.review import LEAVE_OUT, Row, read_review
 from advance_lib.construct.tables import LeftOut, read_table
-from advance_lib.published import SCENES
+from advance_lib.data.published import SCENES
 
 
 def labelled(review: Path) -> Counter[str]:

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.catalogue import location_of
 from advance_lib.construct.balance import Pair
 from advance_lib.construct.datasheet import datasheet, labelled
 from advance_lib.construct.plan import Beginning
 from advance_lib.construct.recordings import Recording
 from advance_lib.construct.tables import LeftOut, read_json, read_table, write_table
+from advance_lib.data.catalogue import location_of
 
 MAP = {
     "author": "OpenStreetMap contributors",

@@ -16,7 +16,7 @@ import urllib3
 
 from advance_lib import __version__
 from advance_lib.cache import UserError, written_whole
-from advance_lib.patience import USUAL, Patience, asked_wait
+from advance_lib.data.patience import USUAL, Patience, asked_wait
 
 SLOWEST = 10_000  # bytes a second; a body that comes slower than this, once the timeout is over, is given up
 FOR_NOW = (408, 429, 500, 502, 503, 504)  # answers that may be better next time

@@ -15,7 +15,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.published import SCENES
+from advance_lib.data.published import SCENES
 
 LEAVE_OUT = "none"
 

@@ -16,7 +16,7 @@ import ipywidgets as widgets
 
 from advance_lib.cache import UserError
 from advance_lib.construct.review import LEAVE_OUT, Row, read_review, write_review
-from advance_lib.published import SCENES
+from advance_lib.data.published import SCENES
 
 KEYS = dict(zip(SCENES, "abrfoghlcespt", strict=True)) | {LEAVE_OUT: "n"}
 SUGGESTED, LATER, UNDO = " ", ".", "u"

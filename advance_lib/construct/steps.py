@@ -20,7 +20,7 @@ from advance_lib.construct.review import LEAVE_OUT, Row, merged, read_review, wr
 from advance_lib.construct.scene_rules import suggest
 from advance_lib.construct.site import Site
 from advance_lib.construct.tables import Label, Place, read_table, write_table
-from advance_lib.media import SHORTEST_SECONDS, MediaError
+from advance_lib.data.media import SHORTEST_SECONDS, MediaError
 from advance_lib.progress import progress
 
 

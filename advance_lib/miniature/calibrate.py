@@ -13,8 +13,8 @@ from dataclasses import asdict
 import pandas as pd
 
 from advance_lib.cache import PACKAGE, write_json
+from advance_lib.data.published import paper_scores
 from advance_lib.miniature.world import World, render_world
-from advance_lib.published import paper_scores
 from advance_lib.runs import Request, environment, finished
 
 RECORD = PACKAGE.parent / "results" / "calibration.json"

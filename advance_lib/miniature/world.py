@@ -15,10 +15,10 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from advance_lib.cache import code_digest, cores, digest, entry, written_whole
+from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.miniature.photographs import EXTRA_CATEGORIES, SCENES, render_place
 from advance_lib.miniature.sounds import EVENTS, draw_events, mix
 from advance_lib.progress import progress
-from advance_lib.published import ADVANCE_COUNTS
 
 RATE = 22_050  # Hz, as in ADVANCE
 CLIP_SECONDS = 10

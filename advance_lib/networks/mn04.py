@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from advance_lib.cache import code_digest, digest, file_digest
-from advance_lib.features import computed_rows
-from advance_lib.media import read_clip
+from advance_lib.data.features import computed_rows
+from advance_lib.data.media import read_clip
 from advance_lib.networks.audioset import event_names
 from advance_lib.networks.efficientat import FineTuned, load, log_mel
 from advance_lib.networks.official import kept

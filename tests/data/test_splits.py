@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from advance_lib.catalogue import DatasetError
-from advance_lib.published import ADVANCE_COUNTS
-from advance_lib.splits import SPLITS, shared_locations, split_by_location, split_by_pair
+from advance_lib.data.catalogue import DatasetError
+from advance_lib.data.published import ADVANCE_COUNTS
+from advance_lib.data.splits import SPLITS, shared_locations, split_by_location, split_by_pair
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyErr
 
 from advance_lib import __version__
 from advance_lib.cache import UserError
-from advance_lib.patience import USUAL, Patience, asked_wait
+from advance_lib.data.patience import USUAL, Patience, asked_wait
 
 ZENODO = "https://zenodo.org/api"
 CHUNK = 1 << 16  # bytes

@@ -20,7 +20,7 @@ import torchaudio
 from PIL import Image
 
 from advance_lib.cache import code_digest, cores, digest, entry, written_whole
-from advance_lib.media import read_clip, read_image
+from advance_lib.data.media import read_clip, read_image
 from advance_lib.progress import progress
 
 
@@ -149,7 +149,7 @@ def computed_rows(
             torch.set_num_threads(threads)
         values.flush()
 
-    key = digest(kind, settings, hashes, code_digest("advance_lib.features"))
+    key = digest(kind, settings, hashes, code_digest("advance_lib.data.features"))
     return np.load(entry("features", f"{kind}-{key}", make) / "values.npy", mmap_mode="r")
 
 

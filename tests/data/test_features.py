@@ -6,9 +6,9 @@ import pytest
 import soundfile
 import torch
 
-from advance_lib import features
-from advance_lib.catalogue import read_catalogue
-from advance_lib.features import FrontEnd, image_array, log_mel, log_mel_array, resized
+from advance_lib.data import features
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.features import FrontEnd, image_array, log_mel, log_mel_array, resized
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ import pandas as pd
 from numpy.lib import format as npy
 
 from advance_lib.cache import UserError, build_folder
-from advance_lib.catalogue import DatasetError, location_of
-from advance_lib.download import RemoteFile, download
-from advance_lib.patience import USUAL, Patience
-from advance_lib.splits import SPLITS
+from advance_lib.data.catalogue import DatasetError, location_of
+from advance_lib.data.fetching import RemoteFile, download
+from advance_lib.data.patience import USUAL, Patience
+from advance_lib.data.splits import SPLITS
 
 LISTING_URL = (
     "https://raw.githubusercontent.com/DTaoo/Multimodal-Aerial-Scene-Recognition/"

@@ -6,8 +6,14 @@ import warnings
 
 import pytest
 
-from advance_lib import catalogue as module
-from advance_lib.catalogue import DatasetError, catalogue_digest, location_of, read_catalogue, siblings_per_location
+from advance_lib.data import catalogue as module
+from advance_lib.data.catalogue import (
+    DatasetError,
+    catalogue_digest,
+    location_of,
+    read_catalogue,
+    siblings_per_location,
+)
 from tests.pairs import write_pair
 
 

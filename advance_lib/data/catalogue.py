@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from advance_lib.cache import UserError, build_folder, code_digest, cores, digest, file_digest, written_whole
-from advance_lib.media import IMAGE_SUFFIXES, SOUND_SUFFIXES, MediaError, read_clip, read_image
+from advance_lib.data.media import IMAGE_SUFFIXES, SOUND_SUFFIXES, MediaError, read_clip, read_image
 from advance_lib.progress import progress
 
 COLUMNS = ["id", "scene", "location", "image", "sound", "image_sha256", "sound_sha256"]
@@ -78,7 +78,7 @@ def _size_and_date(path: Path) -> tuple[int, int]:
 def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
     """Decode every file once and remember it: index path, columns size, mtime, sha256, problem."""
     # The rules of reading are part of the verdict, so their code is part of the name.
-    name = digest(str(folder.resolve()), code_digest("advance_lib.media"))
+    name = digest(str(folder.resolve()), code_digest("advance_lib.data.media"))
     memory_file = build_folder() / "checked" / f"{name}.parquet"
     stats = [(str(path), *_size_and_date(path)) for path in paths]
     now = pd.DataFrame(stats, columns=["path", "size", "mtime"])

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path, PureWindowsPath
 
 from advance_lib.cache import UserError, digest
-from advance_lib.download import require_space
+from advance_lib.data.fetching import require_space
 from advance_lib.progress import progress
 
 # What zipfile lets through from damaged files; ValueError: names that are no text, offsets that lie nowhere.

@@ -9,7 +9,7 @@ Chapter: The dataset.
 import numpy as np
 import pandas as pd
 
-from advance_lib.catalogue import DatasetError
+from advance_lib.data.catalogue import DatasetError
 
 SPLITS = ("train", "validation", "test")
 

@@ -14,10 +14,10 @@ from email.utils import format_datetime
 import numpy as np
 import pytest
 
-from advance_lib import download as module
 from advance_lib.cache import UserError
-from advance_lib.download import DownloadError, RemoteFile, download, require_space, zenodo_files
-from advance_lib.patience import Patience
+from advance_lib.data import fetching as module
+from advance_lib.data.fetching import DownloadError, RemoteFile, download, require_space, zenodo_files
+from advance_lib.data.patience import Patience
 from tests.file_server import file_server, md5
 
 CONTENT = np.random.default_rng(0).bytes(16 * module.CHUNK)  # 1,048,576 bytes
@@ -71,7 +71,7 @@ def test_a_killed_download_goes_on_where_it_stopped(server, file, tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
-import advance_lib.download as module
+import advance_lib.data.fetching as module
 
 class Bar:
     def __init__(self, **options): self.bytes = 0

@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError, digest
-from advance_lib.catalogue import DatasetError, catalogue_digest, read_catalogue
-from advance_lib.features import image_array, log_mel_array
+from advance_lib.data.catalogue import DatasetError, catalogue_digest, read_catalogue
+from advance_lib.data.features import image_array, log_mel_array
+from advance_lib.data.official_split import official_split
+from advance_lib.data.splits import SPLITS, split_by_location, split_by_pair
 from advance_lib.graph import advance_folder
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.miniature.world import World, render_world
 from advance_lib.networks.mn04 import early_maps
 from advance_lib.networks.weights import weights_file
-from advance_lib.official_split import official_split
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
 from advance_lib.sources import RENDERED, Sources
-from advance_lib.splits import SPLITS, split_by_location, split_by_pair
 
 
 def _first(names: pd.Series | pd.Index) -> str:

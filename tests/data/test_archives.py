@@ -14,9 +14,9 @@ import zlib
 import numpy as np
 import pytest
 
-from advance_lib import archives as module
-from advance_lib.archives import ArchiveError, extract
 from advance_lib.cache import UserError, remove
+from advance_lib.data import archives as module
+from advance_lib.data.archives import ArchiveError, extract
 
 PHOTO = np.random.default_rng(0).bytes(50_000)
 FILES = {"vision/lake/00001.jpg": PHOTO, "vision/lake/00002.jpg": PHOTO[::-1], "vision/beach/00003.jpg": b"sand" * 9000}
@@ -209,7 +209,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(tmp_path, monkeypatch)
     script = """
 import os, shutil, signal, sys
 from pathlib import Path
-from advance_lib.archives import extract
+from advance_lib.data.archives import extract
 
 copy, files = shutil.copyfileobj, []
 

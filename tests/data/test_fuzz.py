@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from advance_lib.catalogue import COLUMNS, DatasetError, read_catalogue
-from advance_lib.media import MediaError, read_clip, read_image
+from advance_lib.data.catalogue import COLUMNS, DatasetError, read_catalogue
+from advance_lib.data.media import MediaError, read_clip, read_image
 
 FILES = int(os.environ.get("ADVANCE_FUZZ", "500"))
 SECONDS = 30  # for one file; most take a few milliseconds

@@ -7,14 +7,15 @@ import zipfile
 import pandas as pd
 import pytest
 
-from advance_lib import download, getting_advance
-from advance_lib.archives import ArchiveError
 from advance_lib.cache import UserError
-from advance_lib.catalogue import DatasetError
 from advance_lib.cli import main
-from advance_lib.getting_advance import ARCHIVES, RECORD, deviations, fetch_advance
-from advance_lib.patience import Patience
-from advance_lib.published import advance_counts
+from advance_lib.data import advance as getting_advance
+from advance_lib.data import fetching as download
+from advance_lib.data.advance import ARCHIVES, RECORD, deviations, fetch_advance
+from advance_lib.data.archives import ArchiveError
+from advance_lib.data.catalogue import DatasetError
+from advance_lib.data.patience import Patience
+from advance_lib.data.published import advance_counts
 from tests.file_server import file_server, md5
 from tests.pairs import write_pair
 

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from advance_lib.media import MediaError, read_clip, read_image, read_sound, ten_seconds
+from advance_lib.data.media import MediaError, read_clip, read_image, read_sound, ten_seconds
 
 
 @pytest.fixture

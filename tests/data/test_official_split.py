@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib import official_split as official
 from advance_lib.cache import UserError
-from advance_lib.catalogue import DatasetError, location_of
-from advance_lib.official_split import fetch_listing, official_split, read_listing
-from advance_lib.splits import SPLITS
+from advance_lib.data import official_split as official
+from advance_lib.data.catalogue import DatasetError, location_of
+from advance_lib.data.official_split import fetch_listing, official_split, read_listing
+from advance_lib.data.splits import SPLITS
 
 # Class: (scene, locations, siblings of each); the order within a class is not the sorted one.
 CLASSES = {0: ("forest", 12, 0), 1: ("sports_land", 9, 2), 2: ("harbour", 90, 1)}
