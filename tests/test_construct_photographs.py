@@ -10,9 +10,9 @@ from PIL import Image
 from advance_lib.cache import UserError
 from advance_lib.construct.fetching import FetchError, Patience
 from advance_lib.construct.photographs import MissingImagery, imagery_named, photograph, terms_of
-from advance_lib.miniature.planet import planet_of
-from advance_lib.miniature.planet_faults import Answer, Fault
-from advance_lib.miniature.planet_land import MARK
+from advance_lib.miniature.planet.faults import Answer, Fault
+from advance_lib.miniature.planet.land import MARK
+from advance_lib.miniature.planet.planet import planet_of
 from tests.pairs import haversine
 
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01)

@@ -27,8 +27,8 @@ from advance_lib.construct.fetching import Patience
 from advance_lib.construct.plan import Plan, plan_for
 from advance_lib.construct.review import LEAVE_OUT, read_review, write_review
 from advance_lib.data.catalogue import read_catalogue
-from advance_lib.miniature.planet import planet_of
-from advance_lib.miniature.planet_server import Fault, serve
+from advance_lib.miniature.planet.planet import planet_of
+from advance_lib.miniature.planet.server import Fault, serve
 
 SEED = 174  # six short recordings: one under two seconds, four to be repeated, one to be cut
 QUICK = Patience(attempts=2, first_wait=0.001, longest_wait=0.002, timeout=120)

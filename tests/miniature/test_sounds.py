@@ -17,7 +17,7 @@ from advance_lib.miniature.sounds import (
 )
 
 RATE = 22_050
-PUBLISHED = Path(__file__).parents[2] / "shared" / "advance" / "scene_event_posteriors.csv"
+PUBLISHED = Path(__file__).parents[3] / "shared" / "advance" / "scene_event_posteriors.csv"
 
 
 def rng(*seed: int) -> np.random.Generator:

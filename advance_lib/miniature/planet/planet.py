@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.miniature.photographs import NEIGHBOURS, SCENES
-from advance_lib.miniature.planet_sounds import Sound, draw_sound
+from advance_lib.miniature.planet.sounds import Sound, draw_sound
 
 RADIUS = 6_378_137.0  # metres, of the sphere that Web Mercator maps
 EXTENT = 480.0  # metres, side of a place; open land lies around it

@@ -17,7 +17,7 @@ from PIL import Image
 
 from advance_lib.miniature.painting import Ground, above, axes, fork, noise, overlay, ramp, sunlight
 from advance_lib.miniature.photographs import PAINTERS
-from advance_lib.miniature.planet import EXTENT, RADIUS, Place, Planet, offset
+from advance_lib.miniature.planet.planet import EXTENT, RADIUS, Place, Planet, offset
 from advance_lib.miniature.sensor import expose
 
 GROUND = 1.0  # metres a pixel of the painted ground

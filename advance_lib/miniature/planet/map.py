@@ -15,8 +15,8 @@ from itertools import count
 import numpy as np
 
 from advance_lib.miniature.photographs import NEIGHBOURS
-from advance_lib.miniature.planet import EXTENT, Place, Planet, eastwards, offset
-from advance_lib.miniature.planet_land import paint
+from advance_lib.miniature.planet.land import paint
+from advance_lib.miniature.planet.planet import EXTENT, Place, Planet, eastwards, offset
 
 UNMAPPED = 0.12  # of the places lack what would tell their scene
 MISTAKEN = 0.08  # of the places are mapped as a scene that they resemble

@@ -15,12 +15,15 @@ import soundfile
 from PIL import Image
 from shapely.geometry import LineString, box
 
-from advance_lib.miniature import planet_answers, planet_land, planet_map, planet_sounds
 from advance_lib.miniature.photographs import SCENES
-from advance_lib.miniature.planet import EXTENT, eastwards, planet_of
-from advance_lib.miniature.planet_answers import Refused, overpass, search
-from advance_lib.miniature.planet_faults import FAULTS, SERVICES
-from advance_lib.miniature.planet_server import Fault, serve
+from advance_lib.miniature.planet import answers as planet_answers
+from advance_lib.miniature.planet import land as planet_land
+from advance_lib.miniature.planet import map as planet_map
+from advance_lib.miniature.planet import sounds as planet_sounds
+from advance_lib.miniature.planet.answers import Refused, overpass, search
+from advance_lib.miniature.planet.faults import FAULTS, SERVICES
+from advance_lib.miniature.planet.planet import EXTENT, eastwards, planet_of
+from advance_lib.miniature.planet.server import Fault, serve
 
 SMALL = planet_of(4, scenes=("forest", "lake"), places_per_scene=3)
 EQUATOR = 40_075_016.686  # metres around WGS 84

@@ -15,11 +15,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from urllib.parse import parse_qsl, urlsplit
 
-from advance_lib.miniature.planet import Planet
-from advance_lib.miniature.planet_answers import Refused, overpass, search
-from advance_lib.miniature.planet_faults import Answer, Fault, json_answer, spoilt
-from advance_lib.miniature.planet_land import DEEPEST_ZOOM, tile
-from advance_lib.miniature.planet_sounds import FORMATS, preview
+from advance_lib.miniature.planet.answers import Refused, overpass, search
+from advance_lib.miniature.planet.faults import Answer, Fault, json_answer, spoilt
+from advance_lib.miniature.planet.land import DEEPEST_ZOOM, tile
+from advance_lib.miniature.planet.planet import Planet
+from advance_lib.miniature.planet.sounds import FORMATS, preview
 
 TOKEN = "a-token-of-the-miniature-planet"
 ADDRESSES = {  # of the services

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 from shapely.geometry import LineString, Point, Polygon, box
 from shapely.ops import polygonize, unary_union
 
-from advance_lib.miniature.planet import Planet, eastwards
-from advance_lib.miniature.planet_map import elements_near
-from advance_lib.miniature.planet_sounds import FORMATS, Sound
+from advance_lib.miniature.planet.map import elements_near
+from advance_lib.miniature.planet.planet import Planet, eastwards
+from advance_lib.miniature.planet.sounds import FORMATS, Sound
 
 CITE = "https://miniature.invalid"  # a host that can never exist: no invented sound points at a real one
 PAGE, LARGEST_PAGE = 15, 150

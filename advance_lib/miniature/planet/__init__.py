@@ -1,0 +1,1 @@
+"""A pretended Freesound, map and tile server, to build a dataset from."""
