@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, workflow.basedir)
 from advance_lib.cache import build_folder, code_digest, file_digest
 from advance_lib.graph import chapters, dataset_state, requested
-from advance_lib.networks.weights import WEIGHTS
+from advance_lib.models.weights import WEIGHTS
 
 asked = requested(config)
 WORK = build_folder() / "books" / asked.slug

@@ -105,7 +105,7 @@ NEUTRAL_MODULES = {
     "advance_lib.progress",
     "advance_lib.data.patience",
     "advance_lib.data.fetching",
-    "advance_lib.networks.weights",
+    "advance_lib.models.weights",
 }
 
 

@@ -182,15 +182,15 @@ def listen(arguments: argparse.Namespace) -> None:
         raise UserError(f"--top {arguments.top}: show one event or more")
 
     from advance_lib.data.media import read_clip
-    from advance_lib.networks.weights import weights_file
+    from advance_lib.models.weights import weights_file
 
     weights = arguments.weights or weights_file("mn04")
     clip = read_clip(arguments.sound)
 
     import torch
 
-    from advance_lib.networks.audioset import event_names
-    from advance_lib.networks.efficientat import load, log_mel
+    from advance_lib.models.audioset import event_names
+    from advance_lib.models.efficientat import load, log_mel
 
     torch.set_num_threads(1)  # for one clip, threads cost more than they bring
     network = load(weights)
@@ -204,7 +204,7 @@ def listen(arguments: argparse.Namespace) -> None:
 
 def download(arguments: argparse.Namespace) -> None:
     if arguments.what == "weights":
-        from advance_lib.networks.weights import fetch_weights
+        from advance_lib.models.weights import fetch_weights
 
         print(*fetch_weights(arguments.name or ""), sep="\n")
         return

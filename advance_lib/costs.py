@@ -20,7 +20,7 @@ from advance_lib.data.published import SCENES
 from advance_lib.experiments import CELLS, recipe_of
 from advance_lib.feeding import SHARE
 from advance_lib.inputs import Normaliser
-from advance_lib.models import AudiovisualNet
+from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.recogniser import build
 

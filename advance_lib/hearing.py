@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from advance_lib.cache import PACKAGE
 from advance_lib.data.dataset import Dataset
-from advance_lib.networks.audioset import event_names
+from advance_lib.models.audioset import event_names
 
 
 @cache

@@ -18,8 +18,8 @@ from advance_lib.cache import UserError, written_whole
 from advance_lib.data.features import log_mel, resized
 from advance_lib.data.media import read_clip, read_image
 from advance_lib.inputs import Inputs
-from advance_lib.models import BACKBONES, AudiovisualNet
-from advance_lib.networks import efficientat
+from advance_lib.models import efficientat
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.presets import Preset
 from advance_lib.pretraining import FirstOf
 from advance_lib.profiles import get_profile

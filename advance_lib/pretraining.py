@@ -22,7 +22,7 @@ from advance_lib.cache import code_digest, digest, entry, remove, write_json, wr
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
 from advance_lib.feeding import near
 from advance_lib.inputs import Batch, Inputs, Normaliser
-from advance_lib.models import BACKBONES
+from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.training import Schedule, fit, predictions, start
 
 

@@ -18,7 +18,7 @@ from advance_lib.feeding import Fed, near
 from advance_lib.inputs import Batch, Inputs
 from advance_lib.knowledge import Knowledge
 from advance_lib.metrics import weighted_scores
-from advance_lib.models import BACKBONES, AudiovisualNet, Outputs
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, Outputs
 from advance_lib.presets import PAPER, Preset
 from advance_lib.training import Schedule, fit, predictions, start
 

@@ -45,7 +45,7 @@ from advance_lib.feeding import near
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.knowledge import Knowledge, knowledge_of
 from advance_lib.metrics import weighted_scores
-from advance_lib.models import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress

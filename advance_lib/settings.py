@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, open_dataset
 from advance_lib.experiments import CELLS
-from advance_lib.networks.weights import WEIGHTS
+from advance_lib.models.weights import WEIGHTS
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished

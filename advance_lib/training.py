@@ -24,7 +24,7 @@ from advance_lib.distributed import WAIT, processes, synchronised
 from advance_lib.feeding import Fed, near
 from advance_lib.inputs import Batch
 from advance_lib.jitter import drawn_jitter
-from advance_lib.models import compile_blocks
+from advance_lib.models.audiovisual import compile_blocks
 from advance_lib.progress import progress
 
 EVALUATION_BATCH = 128

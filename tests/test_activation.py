@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from advance_lib.activation import activation_map, energy_inside, localisation, mask_of, overlay, pointing_game
-from advance_lib.models import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.runs import Request, finished
 
 

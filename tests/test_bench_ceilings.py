@@ -7,7 +7,7 @@ from torch import nn
 
 from advance_lib.bench import ceilings
 from advance_lib.bench.ceilings import copy_bandwidth, flops_of, matmul_rate, median_seconds, step_bytes
-from advance_lib.models import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from advance_lib.cache import UserError
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.features import log_mel
 from advance_lib.data.media import read_clip
-from advance_lib.models import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.presets import CODE, PAPER
 
 

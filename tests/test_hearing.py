@@ -5,7 +5,7 @@ import pytest
 from advance_lib.data.dataset import open_dataset
 from advance_lib.data.published import SCENES
 from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
-from advance_lib.networks.audioset import event_names
+from advance_lib.models.audioset import event_names
 from advance_lib.profiles import get_profile
 
 

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from advance_lib import knowledge
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.knowledge import event_relevance, knowledge_of, measured_on, posteriors, sigmoid
-from advance_lib.models import BACKBONES
+from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.presets import CODE, PAPER
 from advance_lib.pretraining import Pretrained
 

@@ -10,7 +10,7 @@ from advance_lib.data.published import PAPER_SCORES
 from advance_lib.experiments import CELLS, TABLES, heading, recipe_of
 from advance_lib.inputs import Batch
 from advance_lib.knowledge import Knowledge
-from advance_lib.models import BACKBONES
+from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import PROFILES
 from advance_lib.recogniser import build, objective, scene_probabilities, train_recogniser

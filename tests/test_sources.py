@@ -7,9 +7,9 @@ from safetensors.torch import load_file
 
 from advance_lib.cache import UserError, file_digest
 from advance_lib.data.dataset import inputs_of
-from advance_lib.networks import weights
-from advance_lib.networks.efficientat import EfficientAT
-from advance_lib.networks.official import FRONT_END
+from advance_lib.models import weights
+from advance_lib.models.efficientat import EfficientAT
+from advance_lib.models.pretrained import FRONT_END
 from advance_lib.one_pair import open_pair, recognise
 from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import get_profile

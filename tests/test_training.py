@@ -19,7 +19,7 @@ from advance_lib import training
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import inputs_of
 from advance_lib.inputs import Inputs, Normaliser
-from advance_lib.models import compile_blocks
+from advance_lib.models.audiovisual import compile_blocks
 from advance_lib.presets import PAPER
 from advance_lib.profiles import PROFILES
 from advance_lib.recogniser import Recipe, build, objective, seen_by, train_recogniser

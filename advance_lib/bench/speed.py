@@ -29,7 +29,7 @@ from advance_lib.feeding import near
 from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.jitter import drawn_jitter
 from advance_lib.knowledge import Knowledge
-from advance_lib.models import AudiovisualNet, compile_blocks
+from advance_lib.models.audiovisual import AudiovisualNet, compile_blocks
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.recogniser import Recipe, build, objective, seen_by
 from advance_lib.runs import environment

@@ -19,8 +19,8 @@ from advance_lib.data.splits import SPLITS, split_by_location, split_by_pair
 from advance_lib.graph import advance_folder
 from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.miniature.world import World, render_world
-from advance_lib.networks.mn04 import early_maps
-from advance_lib.networks.weights import weights_file
+from advance_lib.models.mn04 import early_maps
+from advance_lib.models.weights import weights_file
 from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
 from advance_lib.sources import RENDERED, Sources

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from advance_lib.networks.efficientat import FineTuned
+from advance_lib.models.efficientat import FineTuned
 
 
 class ResNet(resnet.ResNet):

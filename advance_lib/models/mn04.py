@@ -13,9 +13,9 @@ import torch
 from advance_lib.cache import code_digest, digest, file_digest
 from advance_lib.data.features import computed_rows
 from advance_lib.data.media import read_clip
-from advance_lib.networks.audioset import event_names
-from advance_lib.networks.efficientat import FineTuned, load, log_mel
-from advance_lib.networks.official import kept
+from advance_lib.models.audioset import event_names
+from advance_lib.models.efficientat import FineTuned, load, log_mel
+from advance_lib.models.pretrained import kept
 from advance_lib.pretraining import Pretrained
 
 MEAN_AVERAGE_PRECISION = 43.2  # on AudioSet's evaluation set, as its authors measured it
@@ -31,7 +31,7 @@ def mn04_audio(weights: Path) -> Pretrained:
     Raises:
         UserError: no such file, or not that network.
     """
-    key = digest("mn04", file_digest(weights), code_digest("advance_lib.networks.efficientat"))
+    key = digest("mn04", file_digest(weights), code_digest("advance_lib.models.efficientat"))
     return kept(lambda: FineTuned.of(load(weights)).state_dict(), event_names(), key, MEAN_AVERAGE_PRECISION)
 
 
@@ -51,5 +51,5 @@ def early_maps(pairs: pd.DataFrame, weights: Path) -> np.ndarray:
         with torch.inference_mode():
             return network().early(log_mel(*read_clip(path))[None])[0].half().numpy()
 
-    settings = {"weights": file_digest(weights), "code": code_digest("advance_lib.networks.efficientat")}
+    settings = {"weights": file_digest(weights), "code": code_digest("advance_lib.models.efficientat")}
     return computed_rows("mn04 maps", list(pairs["sound"]), list(pairs["sound_sha256"]), settings, row)

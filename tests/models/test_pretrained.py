@@ -13,10 +13,10 @@ from torch import nn
 from torchvision.models import WeightsEnum
 
 from advance_lib.cache import UserError
-from advance_lib.models import BACKBONES
-from advance_lib.networks.audioset import event_names
-from advance_lib.networks.imagenet import imagenet_visual
-from advance_lib.networks.official import official_audio, official_visual, read_official
+from advance_lib.models.audioset import event_names
+from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.models.imagenet import imagenet_visual
+from advance_lib.models.pretrained import official_audio, official_visual, read_official
 from advance_lib.recogniser import Recipe, build
 from advance_lib.training import Schedule
 
@@ -97,7 +97,7 @@ def test_the_networks_of_both_files_say_what_the_originals_say(originals, tmp_pa
 
 
 def test_a_file_is_read_once_and_known_by_its_content(small, tmp_path, monkeypatch):
-    from advance_lib.networks import official
+    from advance_lib.models import pretrained as official
 
     monkeypatch.setattr(official, "VISUAL", SMALL)
     monkeypatch.setattr(official, "AID_CATEGORIES", 5)
@@ -163,7 +163,7 @@ def test_a_file_of_2020_from_a_gpu(small, tmp_path):
 
 
 def test_half_precision_and_shared_memory(small, tmp_path, monkeypatch):
-    from advance_lib.networks import official
+    from advance_lib.models import pretrained as official
 
     state = {name: value.half() if value.is_floating_point() else value for name, value in small.items()}
     state["bn1.bias"] = state["bn1.weight"]

@@ -12,9 +12,9 @@ from torch import nn
 from torchvision.models import mobilenet_v3_large
 
 from advance_lib.cache import UserError, file_digest
-from advance_lib.networks.audioset import event_names
-from advance_lib.networks.efficientat import CUT, EfficientAT, load, log_mel, rounded
-from advance_lib.networks.weights import WEIGHTS
+from advance_lib.models.audioset import event_names
+from advance_lib.models.efficientat import CUT, EfficientAT, load, log_mel, rounded
+from advance_lib.models.weights import WEIGHTS
 
 # Kernel, stride, in, expanded, out and squeezed channels of features.1 to features.15 at width 0.4.
 TABLE = [

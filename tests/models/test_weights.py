@@ -6,7 +6,7 @@ from advance_lib.cache import UserError
 from advance_lib.cli import main
 from advance_lib.data import fetching as download
 from advance_lib.data.patience import Patience
-from advance_lib.networks.weights import RECORD, WEIGHTS, Weights, fetch_weights, weights_file, weights_folder
+from advance_lib.models.weights import RECORD, WEIGHTS, Weights, fetch_weights, weights_file, weights_folder
 from tests.file_server import file_server, md5
 
 CONTENT = b"a few numbers"

@@ -3,7 +3,7 @@ from importlib.resources import files
 
 import pytest
 
-from advance_lib.networks.audioset import event_names
+from advance_lib.models.audioset import event_names
 
 
 def table(path):
@@ -20,7 +20,7 @@ def test_known_events():
 
 
 def test_machine_ids_are_distinct():
-    mids = [row["mid"] for row in table(files("advance_lib.networks") / "audioset_events.csv")]
+    mids = [row["mid"] for row in table(files("advance_lib.models") / "audioset_events.csv")]
     assert len(set(mids)) == 527 and all(mid.startswith(("/m/", "/g/", "/t/")) for mid in mids)
 
 
@@ -31,5 +31,5 @@ def test_same_as_the_list_of_labels(shared):
     rows = sorted(table(labels), key=lambda row: int(row["index"]))
     assert [int(row["index"]) for row in rows] == list(range(527))
     assert [row["display_name"] for row in rows] == list(event_names())
-    ours = table(files("advance_lib.networks") / "audioset_events.csv")
+    ours = table(files("advance_lib.models") / "audioset_events.csv")
     assert [(row["display_name"], row["mid"]) for row in rows] == [(row["name"], row["mid"]) for row in ours]

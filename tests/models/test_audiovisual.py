@@ -2,7 +2,7 @@ import pytest
 import torch
 import torchvision
 
-from advance_lib.models import BACKBONES, AudiovisualNet, compile_blocks
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, compile_blocks
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from torch import Tensor
 
 from advance_lib.cache import UserError, digest, entry, file_digest, written_whole
 from advance_lib.data.features import FrontEnd
-from advance_lib.models import BACKBONES
-from advance_lib.networks.audioset import event_names
+from advance_lib.models.audioset import event_names
+from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.pretraining import Pretrained
 
 RECORD = "https://zenodo.org/record/4082894"

@@ -15,8 +15,8 @@ from torch import Tensor
 from torchvision.models import get_weight
 
 from advance_lib.cache import UserError, digest
-from advance_lib.models import BACKBONES
-from advance_lib.networks.official import fitted, kept
+from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.models.pretrained import fitted, kept
 from advance_lib.pretraining import Pretrained
 
 
