@@ -127,7 +127,7 @@ def code_digest(module: str) -> str:
     and an edited loss does. A table counts for the modules that name it.
 
     Args:
-        module: dotted name, such as ``"advance_lib.training"``.
+        module: dotted name, such as ``"advance_lib.training.loop"``.
     """
     waiting, seen = [module], {}
     while waiting:

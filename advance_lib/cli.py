@@ -79,7 +79,7 @@ def pretrain(arguments: argparse.Namespace) -> None:
 
 
 def train(arguments: argparse.Namespace) -> None:
-    from advance_lib.distributed import launch, processes, rank
+    from advance_lib.training.devices import launch, processes, rank
 
     if arguments.devices not in (None, 1) and processes() == (1, 1):
         launch(arguments.devices, arguments.device, sys.argv[1:])
@@ -136,7 +136,7 @@ def bench(arguments: argparse.Namespace) -> None:
     from advance_lib.bench.speed import bench as measure
     from advance_lib.cache import build_folder, write_json
     from advance_lib.studies import RESULTS, commit
-    from advance_lib.training import accelerator
+    from advance_lib.training.loop import accelerator
 
     found = measure(arguments.profile, arguments.dataset, arguments.device, arguments.short)
     kept = build_folder() if arguments.short else RESULTS

@@ -11,7 +11,7 @@ from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
 from advance_lib.recogniser import Recipe
 from advance_lib.sources import RENDERED, Sources
-from advance_lib.training import Schedule
+from advance_lib.training.loop import Schedule
 
 # Section 5.1, found by the paper's authors in a grid search on ADVANCE; the chapter Choosing α and β has our own.
 ALPHA, BETA = 0.1, 0.001

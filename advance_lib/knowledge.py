@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from advance_lib.cache import code_digest, digest, entry, write_json, written_whole
-from advance_lib.inputs import Inputs
 from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.presets import PAPER, Preset
 from advance_lib.pretraining import FirstOf, Pretrained
-from advance_lib.training import predictions, start
+from advance_lib.training.inputs import Inputs
+from advance_lib.training.loop import predictions, start
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.objectives import FAINTEST
 from advance_lib.pretraining import FirstOf
 from advance_lib.runs import Run, opened
-from advance_lib.training import predictions
+from advance_lib.training.loop import predictions
 
 
 class EventsOf(nn.Module):

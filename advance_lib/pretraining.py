@@ -20,10 +20,10 @@ from torch.nn import functional
 
 from advance_lib.cache import code_digest, digest, entry, remove, write_json, written_whole
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
-from advance_lib.feeding import near
-from advance_lib.inputs import Batch, Inputs, Normaliser
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.training import Schedule, fit, predictions, start
+from advance_lib.training.feeding import near
+from advance_lib.training.inputs import Batch, Inputs, Normaliser
+from advance_lib.training.loop import Schedule, fit, predictions, start
 
 
 def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:

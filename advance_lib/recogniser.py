@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib import objectives
-from advance_lib.feeding import Fed, near
-from advance_lib.inputs import Batch, Inputs
 from advance_lib.knowledge import Knowledge
-from advance_lib.metrics import weighted_scores
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, Outputs
 from advance_lib.presets import PAPER, Preset
-from advance_lib.training import Schedule, fit, predictions, start
+from advance_lib.training.feeding import Fed, near
+from advance_lib.training.inputs import Batch, Inputs
+from advance_lib.training.loop import Schedule, fit, predictions, start
+from advance_lib.training.metrics import weighted_scores
 
 
 @dataclass(frozen=True)

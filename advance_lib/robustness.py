@@ -22,7 +22,7 @@ from advance_lib.contributions import PartsOf, contributions
 from advance_lib.data.dataset import inputs_of
 from advance_lib.runs import Request, Run, opened
 from advance_lib.statistics import bootstrap_over_locations, location_confusions, weighted_f
-from advance_lib.training import predictions
+from advance_lib.training.loop import predictions
 
 # Five strengths of each; fixed before any recogniser was tested with them.
 STRENGTHS: dict[str, tuple[float, ...]] = {

@@ -19,7 +19,7 @@ from advance_lib.models.weights import weights_file
 from advance_lib.presets import PAPER, Preset
 from advance_lib.pretraining import Pretrained, pretrain_audio, pretrain_visual
 from advance_lib.profiles import Profile
-from advance_lib.training import Schedule
+from advance_lib.training.loop import Schedule
 
 VISUAL, AUDIO = ("rendered", "official", "imagenet"), ("rendered", "official", "mn04")
 

@@ -20,8 +20,8 @@ from advance_lib.bench.speed import (
 from advance_lib.data.dataset import inputs_of
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.experiments import CELLS
-from advance_lib.inputs import Inputs
 from advance_lib.profiles import PROFILES
+from advance_lib.training.inputs import Inputs
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_an_epoch_is_as_long_as_it_is_said_to_be(data, monkeypatch):
         return torch.zeros(())
 
     monkeypatch.setattr(speed, "step", step)
-    monkeypatch.setattr("advance_lib.training.step", step)
+    monkeypatch.setattr("advance_lib.training.loop.step", step)
     monkeypatch.setattr(speed, "_waited", lambda _: now[0])
     assert step_rate(cell, SHORT, 8) == pytest.approx(8 / 0.5)
     assert epoch_rate(cell, dataset.rows()["train"], SHORT) == pytest.approx(profile.batch_size / 0.5)

@@ -5,7 +5,7 @@ from scipy.stats import ks_2samp
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import adjust_brightness, adjust_saturation
 
-from advance_lib.jitter import drawn_jitter, jittered
+from advance_lib.training.jitter import drawn_jitter, jittered
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))]
 

@@ -15,15 +15,15 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from safetensors.torch import load_file
 
-from advance_lib import training
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import inputs_of
-from advance_lib.inputs import Inputs, Normaliser
 from advance_lib.models.audiovisual import compile_blocks
 from advance_lib.presets import PAPER
 from advance_lib.profiles import PROFILES
 from advance_lib.recogniser import Recipe, build, objective, seen_by, train_recogniser
-from advance_lib.training import Schedule, best_epoch, fit, predictions, start
+from advance_lib.training import loop as training
+from advance_lib.training.inputs import Inputs, Normaliser
+from advance_lib.training.loop import Schedule, best_epoch, fit, predictions, start
 
 SMALL = replace(PROFILES["smoke"], image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
@@ -100,7 +100,7 @@ def test_cosine_schedule_falls_to_zero():
     assert Schedule(1, 1, 2.0).learning_rate_of(0.9) == 2.0
 
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMAND = """
 import sys
 from dataclasses import replace

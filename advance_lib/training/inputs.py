@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advance_lib.jitter import drawn_jitter, jittered
+from advance_lib.training.jitter import drawn_jitter, jittered
 
 
 @dataclass(frozen=True)

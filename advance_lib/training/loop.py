@@ -20,12 +20,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.distributed import WAIT, processes, synchronised
-from advance_lib.feeding import Fed, near
-from advance_lib.inputs import Batch
-from advance_lib.jitter import drawn_jitter
 from advance_lib.models.audiovisual import compile_blocks
 from advance_lib.progress import progress
+from advance_lib.training.devices import WAIT, processes, synchronised
+from advance_lib.training.feeding import Fed, near
+from advance_lib.training.inputs import Batch
+from advance_lib.training.jitter import drawn_jitter
 
 EVALUATION_BATCH = 128
 SAVING_SHARE = 0.05  # of the time of a training may go into keeping its state

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advance_lib.inputs import Batch, Inputs, prepared
+from advance_lib.training.inputs import Batch, Inputs, prepared
 
 SHARE = 0.5  # of the free device memory that data may take; the rest is for the network
 AHEAD = 3  # batches on their way

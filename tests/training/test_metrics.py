@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from advance_lib.metrics import weighted_scores
+from advance_lib.training.metrics import weighted_scores
 
 
 def test_by_hand():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib.feeding import Resident, Streamed, near
-from advance_lib.inputs import Inputs, Normaliser
-from advance_lib.jitter import drawn_jitter
+from advance_lib.training.feeding import Resident, Streamed, near
+from advance_lib.training.inputs import Inputs, Normaliser
+from advance_lib.training.jitter import drawn_jitter
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib.inputs import Inputs, Normaliser
+from advance_lib.training.inputs import Inputs, Normaliser
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""An engine that knows neither paper nor dataset: arrays, devices, one loop, scores."""
