@@ -38,7 +38,7 @@ MADE_FROM = [
     dataset_state(asked.dataset),
     WEIGHTS["mn04"].path.is_file(),  # with it, a real dataset is heard by real ears as well
     code_digest("advance_lib.data.dataset"),
-    code_digest("advance_lib.pretraining"),
+    code_digest("advance_lib.transfer.pretraining"),
     code_digest("advance_lib.runs"),
 ]
 
@@ -90,7 +90,7 @@ rule pretraining:
     output:
         touch(STAMPS / "pretrained-{sense}"),
     params:
-        code=code_digest("advance_lib.pretraining"),
+        code=code_digest("advance_lib.transfer.pretraining"),
     threads: CORES if asked.device == "cuda" else 1  # two trainings would share the GPU's memory
     resources:
         gpu=GPU,

@@ -13,9 +13,9 @@ from advance_lib.cache import UserError
 
 def _settings(arguments: argparse.Namespace):
     from advance_lib.data.dataset import split_named
-    from advance_lib.presets import get_preset
     from advance_lib.settings import Settings
     from advance_lib.sources import Sources
+    from advance_lib.transfer.presets import get_preset
 
     return Settings(
         arguments.profile,

@@ -20,9 +20,9 @@ from advance_lib.data.published import SCENES
 from advance_lib.experiments import CELLS, recipe_of
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.profiles import Profile, get_profile
-from advance_lib.recogniser import build
 from advance_lib.training.feeding import SHARE
 from advance_lib.training.inputs import Normaliser
+from advance_lib.transfer.recogniser import build
 
 PARAMETER_BYTES = 16  # float32: the weight, its gradient, and Adam's two moments
 RECOGNISING = 1 / 3  # of the FLOP of training: the forward pass; backward takes twice as many

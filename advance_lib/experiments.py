@@ -7,11 +7,11 @@ Chapters: Table 1, Table 2, Table 3.
 """
 
 from advance_lib.cache import UserError
-from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
-from advance_lib.recogniser import Recipe
 from advance_lib.sources import RENDERED, Sources
 from advance_lib.training.loop import Schedule
+from advance_lib.transfer.presets import PAPER, Preset
+from advance_lib.transfer.recogniser import Recipe
 
 # Section 5.1, found by the paper's authors in a grid search on ADVANCE; the chapter Choosing α and β has our own.
 ALPHA, BETA = 0.1, 0.001

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from advance_lib.data.dataset import inputs_of
-from advance_lib.knowledge import Knowledge, sigmoid
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.objectives import FAINTEST
-from advance_lib.pretraining import FirstOf
 from advance_lib.runs import Run, opened
 from advance_lib.training.loop import predictions
+from advance_lib.transfer.knowledge import Knowledge, sigmoid
+from advance_lib.transfer.objectives import FAINTEST
+from advance_lib.transfer.pretraining import FirstOf
 
 
 class EventsOf(nn.Module):

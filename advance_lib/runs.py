@@ -40,12 +40,9 @@ from advance_lib.cache import (
 from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
 from advance_lib.data.published import METRICS
 from advance_lib.experiments import ALPHA, BETA, recipe_of
-from advance_lib.knowledge import Knowledge, knowledge_of
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
-from advance_lib.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 from advance_lib.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.training.devices import processes
 from advance_lib.training.feeding import near
@@ -59,6 +56,9 @@ from advance_lib.training.loop import (
     weights_file,
 )
 from advance_lib.training.metrics import weighted_scores
+from advance_lib.transfer.knowledge import Knowledge, knowledge_of
+from advance_lib.transfer.presets import PAPER, Preset
+from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 
 # glibc returns large blocks to the system and faults them in again at the next step: a fifth of an audio step.
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26)}
@@ -199,7 +199,7 @@ def _key(request: Request, networks: Networks, device: str) -> str:
         [network and network.key for network in networks],
         [request.sources.raw_colours(request.preset), str(request.sources.front_end(request.preset))],
         effective_precision(device, request.sizes.precision),
-        code_digest("advance_lib.recogniser"),
+        code_digest("advance_lib.transfer.recogniser"),
         code_digest("advance_lib.data.features"),
         CODE_OF_A_RUN,
     )

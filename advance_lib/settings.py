@@ -7,10 +7,10 @@ from advance_lib.cache import UserError
 from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, open_dataset
 from advance_lib.experiments import CELLS
 from advance_lib.models.weights import WEIGHTS
-from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile, get_profile
 from advance_lib.runs import Request, Run, environment, finished
 from advance_lib.sources import RENDERED, Sources
+from advance_lib.transfer.presets import PAPER, Preset
 
 L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")
 SPLITS_BY_LOCATION = (0, 1, 2)  # the first is the tables' own, unless the dataset brings one

@@ -16,10 +16,10 @@ from advance_lib.models.imagenet import imagenet_visual
 from advance_lib.models.mn04 import mn04_audio
 from advance_lib.models.pretrained import FRONT_END, official_audio, official_visual
 from advance_lib.models.weights import weights_file
-from advance_lib.presets import PAPER, Preset
-from advance_lib.pretraining import Pretrained, pretrain_audio, pretrain_visual
 from advance_lib.profiles import Profile
 from advance_lib.training.loop import Schedule
+from advance_lib.transfer.presets import PAPER, Preset
+from advance_lib.transfer.pretraining import Pretrained, pretrain_audio, pretrain_visual
 
 VISUAL, AUDIO = ("rendered", "official", "imagenet"), ("rendered", "official", "mn04")
 

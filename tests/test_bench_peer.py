@@ -16,7 +16,7 @@ from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.features import log_mel
 from advance_lib.data.media import read_clip
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.presets import CODE, PAPER
+from advance_lib.transfer.presets import CODE, PAPER
 
 
 @pytest.fixture(params=[(16_000, 1, 10.0), (22_050, 1, 10.0), (44_100, 2, 12.0), (48_000, 2, 3.0)], ids=str)

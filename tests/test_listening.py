@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib import listening, objectives, runs
-from advance_lib.knowledge import Knowledge, sigmoid
+from advance_lib import listening, runs
 from advance_lib.listening import EventsOf, distances, divergence, divergence_from_scenes, event_responses, logit
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.pretraining import FirstOf
 from advance_lib.runs import Request, Run
 from advance_lib.training.inputs import Inputs, Normaliser
+from advance_lib.transfer import objectives
+from advance_lib.transfer.knowledge import Knowledge, sigmoid
+from advance_lib.transfer.pretraining import FirstOf
 
 GENERATOR = np.random.default_rng(0)
 STUDENT, TEACHER = GENERATOR.normal(-2, 3, (2, 5, 7))

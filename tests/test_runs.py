@@ -6,10 +6,10 @@ import pytest
 from advance_lib import profiles, runs
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import Split
-from advance_lib.presets import PAPER
 from advance_lib.runs import Request, finished, load_checkpoint, recipe_in
 from advance_lib.settings import parse_seeds
 from advance_lib.sources import Networks
+from advance_lib.transfer.presets import PAPER
 
 
 def test_a_run_leaves_everything_and_is_found_again(request_of, monkeypatch):

@@ -11,11 +11,11 @@ from advance_lib.models import weights
 from advance_lib.models.efficientat import EfficientAT
 from advance_lib.models.pretrained import FRONT_END
 from advance_lib.one_pair import open_pair, recognise
-from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import get_profile
-from advance_lib.recogniser import build
 from advance_lib.runs import Request, _key, finished, known_of, load_checkpoint, pretrained_networks
 from advance_lib.sources import Networks, Sources
+from advance_lib.transfer.presets import CODE, PAPER
+from advance_lib.transfer.recogniser import build
 
 MN04, TAUGHT = Sources(audio="mn04"), Sources(teacher="mn04")
 

@@ -8,9 +8,9 @@ from sklearn.metrics import f1_score
 from advance_lib import studies
 from advance_lib.cache import UserError
 from advance_lib.experiments import ALPHA, BETA, CELLS, TRANSFERS
-from advance_lib.presets import PAPER, choices, differences
 from advance_lib.runs import Run
 from advance_lib.settings import Settings
+from advance_lib.transfer.presets import PAPER, choices, differences
 
 SCENES = ["desert", "ice", "wood"]
 TRUTH = np.repeat(SCENES, 20)

@@ -7,7 +7,7 @@ from advance_lib import studies, study_figures
 from advance_lib.cache import write_json
 from advance_lib.comparisons import CLAIMS
 from advance_lib.figures import loss_colour
-from advance_lib.presets import choices
+from advance_lib.transfer.presets import choices
 
 matplotlib.use("Agg")
 

@@ -25,15 +25,15 @@ from advance_lib.cache import cores
 from advance_lib.data.dataset import Dataset, inputs_of
 from advance_lib.data.features import PAPER_FRONT_END
 from advance_lib.experiments import CELLS, recipe_of
-from advance_lib.knowledge import Knowledge
 from advance_lib.models.audiovisual import AudiovisualNet, compile_blocks
 from advance_lib.profiles import Profile, get_profile
-from advance_lib.recogniser import Recipe, build, objective, seen_by
 from advance_lib.runs import environment
 from advance_lib.training.feeding import near
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
 from advance_lib.training.jitter import drawn_jitter
 from advance_lib.training.loop import EVALUATION_BATCH, effective_precision, fit, predictions, set_up, start, step
+from advance_lib.transfer.knowledge import Knowledge
+from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by
 
 EVENTS = 527  # AudioSet's, whatever the dataset's teacher knows
 ADVANCE_SPLIT = {"train": 3537, "validation": 475, "test": 1063}  # official-code: data_partition.py

@@ -20,10 +20,10 @@ from advance_lib.graph import advance_folder
 from advance_lib.miniature.world import World, render_world
 from advance_lib.models.mn04 import early_maps
 from advance_lib.models.weights import weights_file
-from advance_lib.presets import PAPER, Preset
 from advance_lib.profiles import Profile
 from advance_lib.sources import RENDERED, Sources
 from advance_lib.training.inputs import Inputs, Normaliser
+from advance_lib.transfer.presets import PAPER, Preset
 
 
 def _first(names: pd.Series | pd.Index) -> str:

@@ -16,7 +16,7 @@ from advance_lib.data.media import read_clip
 from advance_lib.models.audioset import event_names
 from advance_lib.models.efficientat import FineTuned, load, log_mel
 from advance_lib.models.pretrained import kept
-from advance_lib.pretraining import Pretrained
+from advance_lib.transfer.pretraining import Pretrained
 
 MEAN_AVERAGE_PRECISION = 43.2  # on AudioSet's evaluation set, as its authors measured it
 

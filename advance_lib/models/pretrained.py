@@ -28,7 +28,7 @@ from advance_lib.cache import UserError, digest, entry, file_digest, written_who
 from advance_lib.data.features import FrontEnd
 from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.pretraining import Pretrained
+from advance_lib.transfer.pretraining import Pretrained
 
 RECORD = "https://zenodo.org/record/4082894"
 AUDIO, VISUAL = "resnet50 audio", "resnet101"  # in `models.BACKBONES`

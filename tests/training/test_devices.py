@@ -16,11 +16,11 @@ import torch
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import inputs_of
 from advance_lib.profiles import PROFILES
-from advance_lib.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 from advance_lib.training import loop as training
 from advance_lib.training.devices import launch, processes, rank
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import Schedule, fit, start
+from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 
 
 def train(tiny, folder, senses, epochs, size):

@@ -18,12 +18,12 @@ from safetensors.torch import load_file
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import inputs_of
 from advance_lib.models.audiovisual import compile_blocks
-from advance_lib.presets import PAPER
 from advance_lib.profiles import PROFILES
-from advance_lib.recogniser import Recipe, build, objective, seen_by, train_recogniser
 from advance_lib.training import loop as training
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import Schedule, best_epoch, fit, predictions, start
+from advance_lib.transfer.presets import PAPER
+from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by, train_recogniser
 
 SMALL = replace(PROFILES["smoke"], image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)

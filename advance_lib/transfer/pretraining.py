@@ -70,7 +70,7 @@ def _pretrain(
     schedule: Schedule,
     device: str,
 ) -> Pretrained:
-    key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.pretraining"))
+    key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.transfer.pretraining"))
     multi_label = inputs.targets.ndim == 2
 
     def score(truth: np.ndarray, outputs: np.ndarray) -> float:

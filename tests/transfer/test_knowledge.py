@@ -5,12 +5,12 @@ import torch
 from safetensors.torch import save_file
 from sklearn.decomposition import PCA
 
-from advance_lib import knowledge
-from advance_lib.knowledge import event_relevance, knowledge_of, measured_on, posteriors, sigmoid
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.presets import CODE, PAPER
-from advance_lib.pretraining import Pretrained
 from advance_lib.training.inputs import Inputs, Normaliser
+from advance_lib.transfer import knowledge
+from advance_lib.transfer.knowledge import event_relevance, knowledge_of, measured_on, posteriors, sigmoid
+from advance_lib.transfer.presets import CODE, PAPER
+from advance_lib.transfer.pretraining import Pretrained
 
 
 @pytest.fixture

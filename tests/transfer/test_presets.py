@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib import presets
 from advance_lib.cache import UserError
 from advance_lib.data.features import log_mel
 from advance_lib.experiments import recipe_of
-from advance_lib.presets import CODE, PAPER, choices, differences, get_preset
 from advance_lib.profiles import PROFILES
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import Schedule, fit, start
+from advance_lib.transfer import presets
+from advance_lib.transfer.presets import CODE, PAPER, choices, differences, get_preset
 
 FIELDS = {
     "event_reduction", "sq_reduction", "sq_target", "relevance", "posteriors", "n_fft", "spectrum", "top_db",

@@ -13,14 +13,14 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from advance_lib import objectives
-from advance_lib.knowledge import Knowledge
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, Outputs
-from advance_lib.presets import PAPER, Preset
 from advance_lib.training.feeding import Fed, near
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import Schedule, fit, predictions, start
 from advance_lib.training.metrics import weighted_scores
+from advance_lib.transfer import objectives
+from advance_lib.transfer.knowledge import Knowledge
+from advance_lib.transfer.presets import PAPER, Preset
 
 
 @dataclass(frozen=True)

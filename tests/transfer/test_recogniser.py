@@ -5,16 +5,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from advance_lib import objectives
 from advance_lib.data.published import PAPER_SCORES
 from advance_lib.experiments import CELLS, TABLES, heading, recipe_of
-from advance_lib.knowledge import Knowledge
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.presets import CODE, PAPER
 from advance_lib.profiles import PROFILES
-from advance_lib.recogniser import build, objective, scene_probabilities, train_recogniser
 from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import start, weights_file
+from advance_lib.transfer import objectives
+from advance_lib.transfer.knowledge import Knowledge
+from advance_lib.transfer.presets import CODE, PAPER
+from advance_lib.transfer.recogniser import build, objective, scene_probabilities, train_recogniser
 
 EVENTS = 7
 SMALL = replace(PROFILES["smoke"], image_side=32)

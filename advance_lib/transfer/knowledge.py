@@ -16,10 +16,10 @@ from torch import nn
 
 from advance_lib.cache import code_digest, digest, entry, write_json, written_whole
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.presets import PAPER, Preset
-from advance_lib.pretraining import FirstOf, Pretrained
 from advance_lib.training.inputs import Inputs
 from advance_lib.training.loop import predictions, start
+from advance_lib.transfer.presets import PAPER, Preset
+from advance_lib.transfer.pretraining import FirstOf, Pretrained
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def knowledge_of(
     """
     rows = measured_on(preset, inputs.targets, splits)
     bands = [inputs.normaliser.band_mean.tolist(), inputs.normaliser.band_std.tolist()]
-    heard = digest(network.key, data_key, bands, code_digest("advance_lib.knowledge"))
+    heard = digest(network.key, data_key, bands, code_digest("advance_lib.transfer.knowledge"))
 
     def hear(folder) -> None:
         model = BACKBONES[backbone](len(network.classes))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from advance_lib.objectives import compound, e, e1, e2, kl_na, kl_nva, scene_loss, sq_na, sq_nva, total_loss
+from advance_lib.transfer.objectives import compound, e, e1, e2, kl_na, kl_nva, scene_loss, sq_na, sq_nva, total_loss
 
 SCENES, EVENTS, BATCH = 4, 6, 5
 

@@ -1,0 +1,1 @@
+"""The paper's contribution: objectives, the knowledge of sounds, one recogniser."""
