@@ -19,7 +19,7 @@ CHAPTERS = chapters()
 
 # What the chapters show their results with.
 SHOWN = (
-    "advance_lib.settings",
+    "advance_lib.experiments.settings",
     "advance_lib.results",
     "advance_lib.one_pair",
     "advance_lib.listening",
@@ -39,7 +39,7 @@ MADE_FROM = [
     WEIGHTS["mn04"].path.is_file(),  # with it, a real dataset is heard by real ears as well
     code_digest("advance_lib.data.dataset"),
     code_digest("advance_lib.transfer.pretraining"),
-    code_digest("advance_lib.runs"),
+    code_digest("advance_lib.experiments.runs"),
 ]
 
 os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}

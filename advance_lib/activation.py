@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from advance_lib.experiments.runs import Run, opened
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.runs import Run, opened
 
 # Scenes named for one thing that lies somewhere in the photograph; a forest is everywhere in its own.
 WITH_OBJECT = ("airport", "bridge", "harbour", "sports land", "train station")

@@ -13,8 +13,8 @@ from advance_lib.cache import UserError
 
 def _settings(arguments: argparse.Namespace):
     from advance_lib.data.dataset import split_named
-    from advance_lib.settings import Settings
-    from advance_lib.sources import Sources
+    from advance_lib.experiments.settings import Settings
+    from advance_lib.experiments.sources import Sources
     from advance_lib.transfer.presets import get_preset
 
     return Settings(
@@ -37,8 +37,8 @@ def render(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from advance_lib.data.dataset import world_of
+    from advance_lib.experiments.profiles import get_profile
     from advance_lib.miniature.world import render_world
-    from advance_lib.profiles import get_profile
 
     changes = {name: getattr(arguments, name) for name in ("pairs", "side", "seed")}
     world = replace(world_of(get_profile(arguments.profile)), **{k: v for k, v in changes.items() if v is not None})
@@ -50,7 +50,7 @@ def render(arguments: argparse.Namespace) -> None:
 def check(arguments: argparse.Namespace) -> None:
     from advance_lib.data.catalogue import siblings_per_location
     from advance_lib.data.dataset import open_dataset
-    from advance_lib.profiles import get_profile
+    from advance_lib.experiments.profiles import get_profile
 
     dataset = open_dataset(arguments.dataset, get_profile(arguments.profile), skip_broken=arguments.skip_broken)
     print(siblings_per_location(dataset.catalogue).round(2).to_string())
@@ -59,7 +59,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 def features(arguments: argparse.Namespace) -> None:
     from advance_lib.data.dataset import inputs_of
-    from advance_lib.profiles import get_profile
+    from advance_lib.experiments.profiles import get_profile
 
     profile = get_profile(arguments.profile)
     dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
@@ -67,8 +67,8 @@ def features(arguments: argparse.Namespace) -> None:
 
 
 def pretrain(arguments: argparse.Namespace) -> None:
-    from advance_lib.profiles import get_profile
-    from advance_lib.sources import pretrained_audio, pretrained_visual, render_pretraining_sets
+    from advance_lib.experiments.profiles import get_profile
+    from advance_lib.experiments.sources import pretrained_audio, pretrained_visual, render_pretraining_sets
 
     profile = get_profile(arguments.profile)
     if arguments.what == "sets":
@@ -85,8 +85,8 @@ def train(arguments: argparse.Namespace) -> None:
         launch(arguments.devices, arguments.device, sys.argv[1:])
         return
 
-    from advance_lib.experiments import cells_of
-    from advance_lib.runs import finished
+    from advance_lib.experiments.cells import cells_of
+    from advance_lib.experiments.runs import finished
 
     settings = _settings(arguments)
     cells = arguments.cell or (cells_of(arguments.table) if arguments.table is not None else [])
@@ -110,7 +110,7 @@ def _share(text: str) -> slice:
 
 
 def table(arguments: argparse.Namespace) -> None:
-    from advance_lib.experiments import cells_of
+    from advance_lib.experiments.cells import cells_of
     from advance_lib.results import paper_table
 
     settings = _settings(arguments)
@@ -122,7 +122,7 @@ def table(arguments: argparse.Namespace) -> None:
 def study(arguments: argparse.Namespace) -> None:
     from dataclasses import astuple
 
-    from advance_lib.sources import RENDERED
+    from advance_lib.experiments.sources import RENDERED
     from advance_lib.studies import RESULTS, run_study
 
     settings = _settings(arguments)
@@ -146,8 +146,8 @@ def bench(arguments: argparse.Namespace) -> None:
 
 
 def predict(arguments: argparse.Namespace) -> None:
+    from advance_lib.experiments.runs import finished
     from advance_lib.one_pair import events_heard, open_pair, recognise, write_activation
-    from advance_lib.runs import finished
 
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():

@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.metrics import f1_score
 
 from advance_lib.calibration import expected_calibration_error
-from advance_lib.experiments import TRANSFERS
-from advance_lib.runs import Run
+from advance_lib.experiments.cells import TRANSFERS
+from advance_lib.experiments.runs import Run
 from advance_lib.statistics import (
     bootstrap_mean,
     bootstrap_over_locations,

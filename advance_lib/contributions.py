@@ -13,8 +13,8 @@ from torch.nn.functional import linear
 
 from advance_lib.comparisons import codes
 from advance_lib.data.dataset import inputs_of
+from advance_lib.experiments.runs import Run, opened
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.runs import Run, opened
 from advance_lib.training.loop import predictions
 from advance_lib.training.metrics import weighted_scores
 

@@ -17,9 +17,9 @@ from advance_lib.bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS
 from advance_lib.cache import file_digest
 from advance_lib.data.media import read_clip, read_image
 from advance_lib.data.published import SCENES
-from advance_lib.experiments import CELLS, recipe_of
+from advance_lib.experiments.cells import CELLS, recipe_of
+from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.profiles import Profile, get_profile
 from advance_lib.training.feeding import SHARE
 from advance_lib.training.inputs import Normaliser
 from advance_lib.transfer.recogniser import build

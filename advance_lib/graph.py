@@ -40,7 +40,7 @@ def requested(config: Mapping[str, object]) -> Asked:
     Raises:
         UserError: an option that the graph does not know, or shares that are no number from 1 on.
     """
-    from advance_lib.profiles import get_profile
+    from advance_lib.experiments.profiles import get_profile
 
     known = {"profile": "mini", "dataset": "miniature", "seeds": "", "device": "auto", "shares": "1"}
     unknown = sorted(set(config) - set(known))

@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image as Picture
 
 from advance_lib.activation import overlay
-from advance_lib.experiments import heading
+from advance_lib.experiments.cells import heading
 from advance_lib.figures import PAPER_COLOUR, SENSE_COLOURS, image_file, loss_colour, player, scene_styles, sound_file
 from advance_lib.knowledge_figures import short
 from advance_lib.robustness import STRENGTHS, degraded

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from advance_lib.experiments import heading
+from advance_lib.experiments.cells import heading
 from advance_lib.figures import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, loss_colour
 
 

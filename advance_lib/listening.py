@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from advance_lib.data.dataset import inputs_of
+from advance_lib.experiments.runs import Run, opened
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.runs import Run, opened
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.knowledge import Knowledge, sigmoid
 from advance_lib.transfer.objectives import FAINTEST

@@ -17,11 +17,11 @@ from advance_lib.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
 from advance_lib.data.features import log_mel, resized
 from advance_lib.data.media import read_clip, read_image
+from advance_lib.experiments.profiles import get_profile
+from advance_lib.experiments.runs import load_checkpoint, recipe_in
+from advance_lib.experiments.sources import Sources, pretrained_audio
 from advance_lib.models import efficientat
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.profiles import get_profile
-from advance_lib.runs import load_checkpoint, recipe_in
-from advance_lib.sources import Sources, pretrained_audio
 from advance_lib.training.inputs import Inputs
 from advance_lib.training.loop import predictions, start
 from advance_lib.transfer.presets import Preset

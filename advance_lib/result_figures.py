@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from advance_lib.comparisons import CHANCE, Claim, verdict
 from advance_lib.data.published import paper_scores
-from advance_lib.experiments import heading
+from advance_lib.experiments.cells import heading
 from advance_lib.figures import PAPER_COLOUR, loss_colour, table_page
 from advance_lib.results import senses_of
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from advance_lib.data.dataset import Split
 from advance_lib.data.published import METRICS, paper_scores
-from advance_lib.experiments import TABLES, heading
-from advance_lib.runs import Run, finished
-from advance_lib.settings import L_S_CELLS, Settings
+from advance_lib.experiments.cells import TABLES, heading
+from advance_lib.experiments.runs import Run, finished
+from advance_lib.experiments.settings import L_S_CELLS, Settings
 
 METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
 

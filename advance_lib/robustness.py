@@ -20,7 +20,7 @@ from advance_lib.cache import code_digest, digest, entry
 from advance_lib.comparisons import codes
 from advance_lib.contributions import PartsOf, contributions
 from advance_lib.data.dataset import inputs_of
-from advance_lib.runs import Request, Run, opened
+from advance_lib.experiments.runs import Request, Run, opened
 from advance_lib.statistics import bootstrap_over_locations, location_confusions, weighted_f
 from advance_lib.training.loop import predictions
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from advance_lib.cache import UserError
-from advance_lib.experiments import ALPHA, BETA, heading
+from advance_lib.experiments.cells import ALPHA, BETA, heading
 from advance_lib.figures import BOTH_COLOUR, PAPER_COLOUR, loss_colour, table_page
 from advance_lib.studies import origin, reference
 from advance_lib.transfer.presets import Preset, choices

@@ -51,7 +51,7 @@ def tiny(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """A profile that trains in a second, without much pre-training."""
-    from advance_lib import profiles
+    from advance_lib.experiments import profiles
 
     profile = replace(
         profiles.PROFILES["smoke"], name="quick", image_side=32, epochs=1, event_clips=40, aerial_pictures=40,
@@ -64,7 +64,7 @@ def quick(monkeypatch):
 @pytest.fixture
 def request_of(tiny, quick):
     """The request for one run on three scenes."""
-    from advance_lib.runs import Request
+    from advance_lib.experiments.runs import Request
 
     return Request("image+sound/Ls", 0, str(tiny), quick)
 

@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 
 from advance_lib.activation import activation_map, energy_inside, localisation, mask_of, overlay, pointing_game
+from advance_lib.experiments.runs import Request, finished
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.runs import Request, finished
 
 
 @pytest.fixture

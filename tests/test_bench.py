@@ -19,8 +19,8 @@ from advance_lib.bench.speed import (
 )
 from advance_lib.data.dataset import inputs_of
 from advance_lib.data.published import ADVANCE_COUNTS
-from advance_lib.experiments import CELLS
-from advance_lib.profiles import PROFILES
+from advance_lib.experiments.cells import CELLS
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.training.inputs import Inputs
 
 

@@ -13,8 +13,8 @@ from snakemake.cli import get_argument_parser
 
 from advance_lib import cli
 from advance_lib.cache import UserError
+from advance_lib.experiments.settings import Settings
 from advance_lib.graph import chapters, requested
-from advance_lib.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PROFILE = yaml.safe_load((ROOT / "workflow" / "slurm" / "config.yaml").read_text())
@@ -65,7 +65,7 @@ def test_bad_shares_of_the_graph(shares):
 @pytest.mark.parametrize("shares", [1, 2, 3, 7, 200])
 def test_shares_are_disjoint_and_complete(shares, monkeypatch):
     asked = []
-    monkeypatch.setattr("advance_lib.runs.finished", lambda requests, *_: asked.append(requests) or [])
+    monkeypatch.setattr("advance_lib.experiments.runs.finished", lambda requests, *_: asked.append(requests) or [])
     options = ["train", "--profile", "smoke", "--seeds", "2"]
     for share in range(1, shares + 1):
         assert cli.main([*options, "--share", f"{share}/{shares}"]) == 0

@@ -20,8 +20,8 @@ from advance_lib.comparisons import (
     judged,
     verdict,
 )
-from advance_lib.experiments import CELLS, TABLES
-from advance_lib.runs import Request, Run
+from advance_lib.experiments.cells import CELLS, TABLES
+from advance_lib.experiments.runs import Request, Run
 from advance_lib.statistics import holm
 
 SCENES = ["desert", "ice", "wood"]

@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score
 
 from advance_lib.comparisons import codes
 from advance_lib.contributions import carried, contributions, decisions, scores_of_parts
-from advance_lib.runs import Request, Run, finished
+from advance_lib.experiments.runs import Request, Run, finished
 
 
 @pytest.mark.parametrize("cell", ["image+sound/Ls", "image/Ls"])

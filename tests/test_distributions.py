@@ -3,8 +3,8 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from advance_lib.distributions import compound_of, embedded, event_distribution, separation, separations
-from advance_lib.runs import Request, finished, known_of
-from advance_lib.settings import get_profile
+from advance_lib.experiments.runs import Request, finished, known_of
+from advance_lib.experiments.settings import get_profile
 
 POINTS = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.1, 5.0], [0.05, 0.05]])
 

@@ -11,7 +11,7 @@ from PIL import Image
 from advance_lib import figures
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.published import SCENES
-from advance_lib.runs import Request, Run
+from advance_lib.experiments.runs import Request, Run
 
 matplotlib.use("Agg")
 

@@ -4,9 +4,9 @@ import pytest
 
 from advance_lib.data.dataset import open_dataset
 from advance_lib.data.published import SCENES
+from advance_lib.experiments.profiles import get_profile
 from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
 from advance_lib.models.audioset import event_names
-from advance_lib.profiles import get_profile
 
 
 def test_the_published_posteriors_are_those_of_advance(shared):

@@ -3,9 +3,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from advance_lib import status
+from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.settings import Settings
 from advance_lib.figures import show, show_table
-from advance_lib.runs import Request, Run
-from advance_lib.settings import Settings
 
 
 @pytest.fixture

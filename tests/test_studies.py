@@ -7,9 +7,9 @@ from sklearn.metrics import f1_score
 
 from advance_lib import studies
 from advance_lib.cache import UserError
-from advance_lib.experiments import ALPHA, BETA, CELLS, TRANSFERS
-from advance_lib.runs import Run
-from advance_lib.settings import Settings
+from advance_lib.experiments.cells import ALPHA, BETA, CELLS, TRANSFERS
+from advance_lib.experiments.runs import Run
+from advance_lib.experiments.settings import Settings
 from advance_lib.transfer.presets import PAPER, choices, differences
 
 SCENES = ["desert", "ice", "wood"]
@@ -52,7 +52,7 @@ def asked(tmp_path, monkeypatch):
         return Run(request, folder)
 
     monkeypatch.setattr("advance_lib.studies.finished", finished)
-    monkeypatch.setattr("advance_lib.settings.finished", finished)
+    monkeypatch.setattr("advance_lib.experiments.settings.finished", finished)
     return lists
 
 
@@ -131,7 +131,7 @@ def test_the_grid_holds_validation_scores_alone(settings, asked):
 
 
 def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick, monkeypatch):
-    monkeypatch.setattr("advance_lib.runs.cores", lambda: 1)
+    monkeypatch.setattr("advance_lib.experiments.runs.cores", lambda: 1)
     found = studies.reasons(Settings(quick, str(tiny), 1, "cpu"))
     parts, distances = (pd.DataFrame(found[name]) for name in ("parts", "distances"))
     approaches = [f"image+sound/{name}" for name in ("Ls", *TRANSFERS)]

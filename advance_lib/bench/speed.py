@@ -24,10 +24,10 @@ from advance_lib.bench.preparing import preparing_rates
 from advance_lib.cache import cores
 from advance_lib.data.dataset import Dataset, inputs_of
 from advance_lib.data.features import PAPER_FRONT_END
-from advance_lib.experiments import CELLS, recipe_of
+from advance_lib.experiments.cells import CELLS, recipe_of
+from advance_lib.experiments.profiles import Profile, get_profile
+from advance_lib.experiments.runs import environment
 from advance_lib.models.audiovisual import AudiovisualNet, compile_blocks
-from advance_lib.profiles import Profile, get_profile
-from advance_lib.runs import environment
 from advance_lib.training.feeding import near
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
 from advance_lib.training.jitter import drawn_jitter

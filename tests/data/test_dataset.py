@@ -7,7 +7,7 @@ from advance_lib.cache import UserError
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import Split, inputs_of, open_dataset, split_named
 from advance_lib.data.splits import shared_locations
-from advance_lib.profiles import PROFILES
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.transfer.presets import CODE, PAPER
 
 SMOKE = PROFILES["smoke"]

@@ -15,7 +15,7 @@ import torch
 
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import inputs_of
-from advance_lib.profiles import PROFILES
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.training import loop as training
 from advance_lib.training.devices import launch, processes, rank
 from advance_lib.training.inputs import Inputs, Normaliser

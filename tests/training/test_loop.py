@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import inputs_of
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.models.audiovisual import compile_blocks
-from advance_lib.profiles import PROFILES
 from advance_lib.training import loop as training
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import Schedule, best_epoch, fit, predictions, start

@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from advance_lib.data.published import PAPER_SCORES
-from advance_lib.experiments import CELLS, TABLES, heading, recipe_of
+from advance_lib.experiments.cells import CELLS, TABLES, heading, recipe_of
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.profiles import PROFILES
 from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import start, weights_file
 from advance_lib.transfer import objectives

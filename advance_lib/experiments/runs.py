@@ -39,11 +39,11 @@ from advance_lib.cache import (
 )
 from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
 from advance_lib.data.published import METRICS
-from advance_lib.experiments import ALPHA, BETA, recipe_of
+from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
+from advance_lib.experiments.profiles import Profile, get_profile
+from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.profiles import Profile, get_profile
 from advance_lib.progress import progress
-from advance_lib.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.training.devices import processes
 from advance_lib.training.feeding import near
 from advance_lib.training.inputs import Inputs, Normaliser

@@ -11,12 +11,12 @@ import pandas as pd
 
 from advance_lib.cache import UserError
 from advance_lib.data.features import FrontEnd
+from advance_lib.experiments.profiles import Profile
 from advance_lib.miniature.world import render_aerial_set, render_event_set
 from advance_lib.models.imagenet import imagenet_visual
 from advance_lib.models.mn04 import mn04_audio
 from advance_lib.models.pretrained import FRONT_END, official_audio, official_visual
 from advance_lib.models.weights import weights_file
-from advance_lib.profiles import Profile
 from advance_lib.training.loop import Schedule
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.pretraining import Pretrained, pretrain_audio, pretrain_visual

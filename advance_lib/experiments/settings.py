@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, open_dataset
-from advance_lib.experiments import CELLS
+from advance_lib.experiments.cells import CELLS
+from advance_lib.experiments.profiles import Profile, get_profile
+from advance_lib.experiments.runs import Request, Run, environment, finished
+from advance_lib.experiments.sources import RENDERED, Sources
 from advance_lib.models.weights import WEIGHTS
-from advance_lib.profiles import Profile, get_profile
-from advance_lib.runs import Request, Run, environment, finished
-from advance_lib.sources import RENDERED, Sources
 from advance_lib.transfer.presets import PAPER, Preset
 
 L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from advance_lib import profiles, runs
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import Split
-from advance_lib.runs import Request, finished, load_checkpoint, recipe_in
-from advance_lib.settings import parse_seeds
-from advance_lib.sources import Networks
+from advance_lib.experiments import profiles, runs
+from advance_lib.experiments.runs import Request, finished, load_checkpoint, recipe_in
+from advance_lib.experiments.settings import parse_seeds
+from advance_lib.experiments.sources import Networks
 from advance_lib.transfer.presets import PAPER
 
 

@@ -7,8 +7,8 @@ Chapters: Table 1, Table 2, Table 3.
 """
 
 from advance_lib.cache import UserError
-from advance_lib.profiles import Profile
-from advance_lib.sources import RENDERED, Sources
+from advance_lib.experiments.profiles import Profile
+from advance_lib.experiments.sources import RENDERED, Sources
 from advance_lib.training.loop import Schedule
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.recogniser import Recipe
