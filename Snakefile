@@ -20,10 +20,10 @@ CHAPTERS = chapters()
 # What the chapters show their results with.
 SHOWN = (
     "advance_lib.experiments.settings",
-    "advance_lib.results",
-    "advance_lib.one_pair",
-    "advance_lib.listening",
-    "advance_lib.distributions",
+    "advance_lib.analysis.scores",
+    "advance_lib.analysis.one_pair",
+    "advance_lib.analysis.events",
+    "advance_lib.analysis.distributions",
     "advance_lib.diagrams",
     "advance_lib.knowledge_figures",
     "advance_lib.result_figures",

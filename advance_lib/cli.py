@@ -110,8 +110,8 @@ def _share(text: str) -> slice:
 
 
 def table(arguments: argparse.Namespace) -> None:
+    from advance_lib.analysis.scores import paper_table
     from advance_lib.experiments.cells import cells_of
-    from advance_lib.results import paper_table
 
     settings = _settings(arguments)
     runs = settings.runs(*cells_of(arguments.number))
@@ -122,8 +122,8 @@ def table(arguments: argparse.Namespace) -> None:
 def study(arguments: argparse.Namespace) -> None:
     from dataclasses import astuple
 
+    from advance_lib.analysis.studies import RESULTS, run_study
     from advance_lib.experiments.sources import RENDERED
-    from advance_lib.studies import RESULTS, run_study
 
     settings = _settings(arguments)
     both = zip(astuple(settings.sources), astuple(RENDERED), strict=True)
@@ -133,9 +133,9 @@ def study(arguments: argparse.Namespace) -> None:
 
 
 def bench(arguments: argparse.Namespace) -> None:
+    from advance_lib.analysis.studies import RESULTS, commit
     from advance_lib.bench.speed import bench as measure
     from advance_lib.cache import build_folder, write_json
-    from advance_lib.studies import RESULTS, commit
     from advance_lib.training.loop import accelerator
 
     found = measure(arguments.profile, arguments.dataset, arguments.device, arguments.short)
@@ -146,8 +146,8 @@ def bench(arguments: argparse.Namespace) -> None:
 
 
 def predict(arguments: argparse.Namespace) -> None:
+    from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
     from advance_lib.experiments.runs import finished
-    from advance_lib.one_pair import events_heard, open_pair, recognise, write_activation
 
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
@@ -256,7 +256,7 @@ def pages(arguments: argparse.Namespace) -> None:
 
 
 def calibrate(arguments: argparse.Namespace) -> None:
-    from advance_lib.miniature.calibrate import report
+    from advance_lib.analysis.difficulty import report
 
     report(arguments.worlds, arguments.difficulties, arguments.odds)
 

@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image as Picture
 
-from advance_lib.activation import overlay
+from advance_lib.analysis.activation import overlay
+from advance_lib.analysis.robustness import STRENGTHS, degraded
 from advance_lib.experiments.cells import heading
 from advance_lib.figures import PAPER_COLOUR, SENSE_COLOURS, image_file, loss_colour, player, scene_styles, sound_file
 from advance_lib.knowledge_figures import short
-from advance_lib.robustness import STRENGTHS, degraded
 
 # Behind a number, so that a line does not run through it.
 CARD = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}

@@ -12,11 +12,11 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from advance_lib.comparisons import CHANCE, Claim, verdict
+from advance_lib.analysis.claims import CHANCE, Claim, verdict
+from advance_lib.analysis.scores import senses_of
 from advance_lib.data.published import paper_scores
 from advance_lib.experiments.cells import heading
 from advance_lib.figures import PAPER_COLOUR, loss_colour, table_page
-from advance_lib.results import senses_of
 
 OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
 

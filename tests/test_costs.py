@@ -12,11 +12,11 @@ from torch import nn
 from torchvision.models import ResNet101_Weights
 
 from advance_lib import cost_figures, costs
+from advance_lib.analysis.studies import RESULTS
 from advance_lib.costs import ASSUMED, DAY, HOUR, SIZES, YEAR, duration
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.profiles import PROFILES
-from advance_lib.studies import RESULTS
 
 matplotlib.use("Agg")
 MINI, PAPER = PROFILES["mini"], PROFILES["paper"]

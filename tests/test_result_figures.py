@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from advance_lib import result_figures
-from advance_lib.comparisons import CHANCE
+from advance_lib.analysis.claims import CHANCE
 from advance_lib.figures import PAPER_COLOUR
 
 matplotlib.use("Agg")

@@ -3,9 +3,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib import studies, study_figures
+from advance_lib import study_figures
+from advance_lib.analysis import studies
+from advance_lib.analysis.claims import CLAIMS
 from advance_lib.cache import write_json
-from advance_lib.comparisons import CLAIMS
 from advance_lib.figures import loss_colour
 from advance_lib.transfer.presets import choices
 

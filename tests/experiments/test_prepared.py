@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from advance_lib.analysis.one_pair import open_pair, recognise
 from advance_lib.cache import UserError, file_digest
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.profiles import get_profile
@@ -13,7 +14,6 @@ from advance_lib.experiments.sources import Networks, Sources
 from advance_lib.models import weights
 from advance_lib.models.efficientat import EfficientAT
 from advance_lib.models.pretrained import FRONT_END
-from advance_lib.one_pair import open_pair, recognise
 from advance_lib.transfer.presets import CODE, PAPER
 from advance_lib.transfer.recogniser import build
 

@@ -6,9 +6,9 @@ import pytest
 import soundfile
 from PIL import Image
 
+from advance_lib.analysis.difficulty import RECORD
 from advance_lib.data.catalogue import location_of, read_catalogue
 from advance_lib.data.published import ADVANCE_COUNTS, SCENES
-from advance_lib.miniature.calibrate import RECORD
 from advance_lib.miniature.world import World, locations_of, render_aerial_set, render_event_set, render_world
 
 SMALL = World(pairs=20, side=48)  # the least that a world can have: ten locations of each scene

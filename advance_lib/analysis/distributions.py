@@ -10,9 +10,9 @@ import pandas as pd
 from sklearn.manifold import TSNE
 from sklearn.metrics import pairwise_distances, silhouette_samples
 
-from advance_lib.comparisons import codes
+from advance_lib.analysis.claims import codes
+from advance_lib.analysis.events import event_responses
 from advance_lib.experiments.runs import Run
-from advance_lib.listening import event_responses
 from advance_lib.transfer.knowledge import sigmoid
 
 # The three of Fig. 7, in its order.

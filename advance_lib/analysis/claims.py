@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from advance_lib.calibration import expected_calibration_error
-from advance_lib.experiments.cells import TRANSFERS
-from advance_lib.experiments.runs import Run
-from advance_lib.statistics import (
+from advance_lib.analysis.calibration import expected_calibration_error
+from advance_lib.analysis.statistics import (
     bootstrap_mean,
     bootstrap_over_locations,
     holm,
@@ -21,6 +19,8 @@ from advance_lib.statistics import (
     paired_t_over_seeds,
     weighted_f,
 )
+from advance_lib.experiments.cells import TRANSFERS
+from advance_lib.experiments.runs import Run
 
 # Not a network: the guess that is always the most frequent scene of the split, the most accurate without looking.
 CHANCE = "chance"

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from advance_lib.comparisons import codes
+from advance_lib.analysis.claims import codes
+from advance_lib.analysis.robustness import CONDITIONS, STRENGTHS, degraded, guesses, robustness
 from advance_lib.experiments.runs import Request, finished
-from advance_lib.robustness import CONDITIONS, STRENGTHS, degraded, guesses, robustness
 
 PHOTOGRAPH = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
-from advance_lib.activation import activation_map, overlay
+from advance_lib.analysis.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
 from advance_lib.data.features import log_mel, resized
 from advance_lib.data.media import read_clip, read_image

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from advance_lib.distributions import compound_of, embedded, event_distribution, separation, separations
+from advance_lib.analysis.distributions import compound_of, embedded, event_distribution, separation, separations
 from advance_lib.experiments.runs import Request, finished, known_of
 from advance_lib.experiments.settings import get_profile
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib import listening
+from advance_lib.analysis import events as listening
+from advance_lib.analysis.events import EventsOf, distances, divergence, divergence_from_scenes, event_responses, logit
 from advance_lib.experiments import runs
 from advance_lib.experiments.runs import Request, Run
-from advance_lib.listening import EventsOf, distances, divergence, divergence_from_scenes, event_responses, logit
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer import objectives

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advance_lib.analysis.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
 from advance_lib.data.dataset import open_dataset
 from advance_lib.data.published import SCENES
 from advance_lib.experiments.profiles import get_profile
-from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
 from advance_lib.models.audioset import event_names
 
 

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import InterpolationMode, functional
 
+from advance_lib.analysis.claims import codes
+from advance_lib.analysis.senses import PartsOf, contributions
+from advance_lib.analysis.statistics import bootstrap_over_locations, location_confusions, weighted_f
 from advance_lib.cache import code_digest, digest, entry
-from advance_lib.comparisons import codes
-from advance_lib.contributions import PartsOf, contributions
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.runs import Request, Run, opened
-from advance_lib.statistics import bootstrap_over_locations, location_confusions, weighted_f
 from advance_lib.training.loop import predictions
 
 # Five strengths of each; fixed before any recogniser was tested with them.
@@ -119,7 +119,7 @@ def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
             named.append((found.reshape(len(rows), 2, -1)[:, 0] + heard + bias).argmax(1))
         np.save(folder / "guesses.npy", np.stack(named).astype(np.int16))
 
-    key = digest(run.folder.name, split, STRENGTHS, code_digest("advance_lib.robustness"))
+    key = digest(run.folder.name, split, STRENGTHS, code_digest("advance_lib.analysis.robustness"))
     return np.load(entry("features", f"guesses-{key}", make) / "guesses.npy")
 
 

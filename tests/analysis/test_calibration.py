@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from advance_lib.calibration import expected_calibration_error, reliability
+from advance_lib.analysis.calibration import expected_calibration_error, reliability
 
 # Confidences 0.9, 0.95, 0.6, 0.7 and 0.55; the second and the last are wrong.
 PROBABILITIES = np.array([[0.9, 0.1], [0.05, 0.95], [0.6, 0.4], [0.3, 0.7], [0.55, 0.45]])

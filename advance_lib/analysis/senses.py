@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from advance_lib.comparisons import codes
+from advance_lib.analysis.claims import codes
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.runs import Run, opened
 from advance_lib.models.audiovisual import AudiovisualNet

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from advance_lib.activation import activation_map, energy_inside, localisation, mask_of, overlay, pointing_game
+from advance_lib.analysis.activation import activation_map, energy_inside, localisation, mask_of, overlay, pointing_game
 from advance_lib.experiments.runs import Request, finished
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 

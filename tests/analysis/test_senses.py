@@ -4,8 +4,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import f1_score
 
-from advance_lib.comparisons import codes
-from advance_lib.contributions import carried, contributions, decisions, scores_of_parts
+from advance_lib.analysis.claims import codes
+from advance_lib.analysis.senses import carried, contributions, decisions, scores_of_parts
 from advance_lib.experiments.runs import Request, Run, finished
 
 

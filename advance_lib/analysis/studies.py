@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from advance_lib.activation import localisation
-from advance_lib.cache import PACKAGE, UserError, cores, write_json
-from advance_lib.comparisons import (
+from advance_lib.analysis.activation import localisation
+from advance_lib.analysis.claims import (
     BOTH,
     COMPARISONS,
     calibration_errors,
@@ -26,17 +25,18 @@ from advance_lib.comparisons import (
     difference,
     judged,
 )
-from advance_lib.contributions import scores_of_parts
-from advance_lib.distributions import SHOWN, compound_of, event_distribution, separations
+from advance_lib.analysis.distributions import SHOWN, compound_of, event_distribution, separations
+from advance_lib.analysis.events import distances
+from advance_lib.analysis.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
+from advance_lib.analysis.robustness import guesses, robustness
+from advance_lib.analysis.scores import over_epochs, scores
+from advance_lib.analysis.senses import scores_of_parts
+from advance_lib.analysis.statistics import paired_t_over_seeds
+from advance_lib.cache import PACKAGE, UserError, cores, write_json
 from advance_lib.experiments.cells import CELLS, TRANSFERS
 from advance_lib.experiments.runs import Request, Run, environment, finished, known_of
 from advance_lib.experiments.settings import Settings
 from advance_lib.experiments.sources import Sources
-from advance_lib.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
-from advance_lib.listening import distances
-from advance_lib.results import over_epochs, scores
-from advance_lib.robustness import guesses, robustness
-from advance_lib.statistics import paired_t_over_seeds
 from advance_lib.transfer.presets import CODE, PAPER, Preset, choices
 
 RESULTS = PACKAGE.parent / "results"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from advance_lib.comparisons import (
+from advance_lib.analysis.claims import (
     BOTH,
     CHANCE,
     CLAIMS,
@@ -20,9 +20,9 @@ from advance_lib.comparisons import (
     judged,
     verdict,
 )
+from advance_lib.analysis.statistics import holm
 from advance_lib.experiments.cells import CELLS, TABLES
 from advance_lib.experiments.runs import Request, Run
-from advance_lib.statistics import holm
 
 SCENES = ["desert", "ice", "wood"]
 TRUTH = np.repeat(SCENES, [30, 20, 10])

@@ -3,10 +3,10 @@ import json
 import pandas as pd
 import pytest
 
+from advance_lib.analysis.scores import mean_and_deviation, over_epochs, paper_table, scores
 from advance_lib.data.published import ADVANCE_COUNTS, PAPER_SCORES, advance_counts, paper_scores
 from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.runs import Request, Run
-from advance_lib.results import mean_and_deviation, over_epochs, paper_table, scores
 from advance_lib.transfer.presets import CODE
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
-from advance_lib.statistics import (
+from advance_lib.analysis.statistics import (
     bootstrap_mean,
     bootstrap_over_locations,
     draw_locations,

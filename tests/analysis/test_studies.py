@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from advance_lib import studies
+from advance_lib.analysis import studies
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, TRANSFERS
 from advance_lib.experiments.runs import Run
@@ -51,7 +51,7 @@ def asked(tmp_path, monkeypatch):
         (folder / "config.json").write_text(json.dumps({"scenes": SCENES}))
         return Run(request, folder)
 
-    monkeypatch.setattr("advance_lib.studies.finished", finished)
+    monkeypatch.setattr("advance_lib.analysis.studies.finished", finished)
     monkeypatch.setattr("advance_lib.experiments.settings.finished", finished)
     return lists
 

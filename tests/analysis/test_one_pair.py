@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
 from advance_lib.cache import UserError
 from advance_lib.cli import main
 from advance_lib.data.dataset import open_dataset
 from advance_lib.experiments.runs import finished, known_of
 from advance_lib.experiments.settings import get_profile
-from advance_lib.one_pair import events_heard, open_pair, recognise, write_activation
 
 
 @pytest.fixture
