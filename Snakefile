@@ -24,11 +24,11 @@ SHOWN = (
     "advance_lib.analysis.one_pair",
     "advance_lib.analysis.events",
     "advance_lib.analysis.distributions",
-    "advance_lib.diagrams",
-    "advance_lib.knowledge_figures",
-    "advance_lib.result_figures",
-    "advance_lib.study_figures",
-    "advance_lib.inside_figures",
+    "advance_lib.figures.diagrams",
+    "advance_lib.figures.events",
+    "advance_lib.figures.results",
+    "advance_lib.figures.studies",
+    "advance_lib.figures.inside",
     "advance_lib.costs",
     "advance_lib.cost_figures",
 )
@@ -171,7 +171,7 @@ rule status:
     output:
         WORK / "executed" / "status.ipynb",
     params:
-        code=code_digest("advance_lib.status"),
+        code=code_digest("advance_lib.figures.status"),
         made_from=MADE_FROM,
         runs=RUNS,
     resources:

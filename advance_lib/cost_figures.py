@@ -22,7 +22,7 @@ from advance_lib.costs import (
     by_side,
     fit_by_side,
 )
-from advance_lib.figures import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR
 
 COLOURS = (IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR)
 KNOWN = {  # how a number is known: marker, whether it is filled, line

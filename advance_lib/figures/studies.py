@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from advance_lib.analysis.studies import origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, heading
-from advance_lib.figures import BOTH_COLOUR, PAPER_COLOUR, loss_colour, table_page
+from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
 # Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib import knowledge_figures
+from advance_lib.figures import events as knowledge_figures
 
 matplotlib.use("Agg")
 EVENTS = ["Bird vocalization, bird call, bird song", "Waves, surf", "Train"]

@@ -12,8 +12,8 @@ from PIL import Image
 from advance_lib.construct.area import around
 from advance_lib.construct.balance import Pair
 from advance_lib.construct.overpass import Feature
-from advance_lib.construct.pictures import coastlines, one_place, sample_map
-from advance_lib.figures import PAPER_COLOUR, SCENE_STYLES
+from advance_lib.figures.construct import coastlines, one_place, sample_map
+from advance_lib.figures.page import PAPER_COLOUR, SCENE_STYLES
 
 
 @pytest.fixture(autouse=True)

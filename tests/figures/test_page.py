@@ -8,10 +8,10 @@ import soundfile
 from IPython.display import HTML
 from PIL import Image
 
-from advance_lib import figures
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.published import SCENES
 from advance_lib.experiments.runs import Request, Run
+from advance_lib.figures import page as figures
 
 matplotlib.use("Agg")
 

@@ -17,7 +17,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
 
 from advance_lib.data.published import advance_counts
-from advance_lib.figures import BOTH_COLOUR, IMAGE_COLOUR, LOSS_COLOURS, PAPER_COLOUR, SOUND_COLOUR
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, LOSS_COLOURS, PAPER_COLOUR, SOUND_COLOUR
 
 INK, PALE, PALE_INK = "#222222", "#bdbdbd", "#8f8f8f"
 # The parts that `architecture` can highlight; each has the colour of its loss, L_s that of its senses.

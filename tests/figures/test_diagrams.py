@@ -9,9 +9,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
-from advance_lib import diagrams, figures
 from advance_lib.data import published
-from advance_lib.figures import LOSS_COLOURS
+from advance_lib.figures import diagrams
+from advance_lib.figures import page as figures
+from advance_lib.figures.page import LOSS_COLOURS
 
 matplotlib.use("Agg")
 

@@ -24,7 +24,7 @@ from advance_lib.construct.balance import Pair
 from advance_lib.construct.overpass import Feature
 from advance_lib.construct.scene_rules import RULES, evidence
 from advance_lib.data.media import CLIP_SECONDS, read_sound
-from advance_lib.figures import PAPER_COLOUR, SOUND_COLOUR, scene_styles
+from advance_lib.figures.page import PAPER_COLOUR, SOUND_COLOUR, scene_styles
 
 WIDEST = 60.0  # degrees of longitude; samples that spread further are shown on the whole world alone
 

@@ -3,11 +3,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib import study_figures
 from advance_lib.analysis import studies
 from advance_lib.analysis.claims import CLAIMS
 from advance_lib.cache import write_json
-from advance_lib.figures import loss_colour
+from advance_lib.figures import studies as study_figures
+from advance_lib.figures.page import loss_colour
 from advance_lib.transfer.presets import choices
 
 matplotlib.use("Agg")

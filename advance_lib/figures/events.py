@@ -10,7 +10,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from advance_lib.experiments.cells import heading
-from advance_lib.figures import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, loss_colour
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, loss_colour
 
 
 def short(events: Sequence[str]) -> list[str]:

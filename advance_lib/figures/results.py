@@ -16,7 +16,7 @@ from advance_lib.analysis.claims import CHANCE, Claim, verdict
 from advance_lib.analysis.scores import senses_of
 from advance_lib.data.published import paper_scores
 from advance_lib.experiments.cells import heading
-from advance_lib.figures import PAPER_COLOUR, loss_colour, table_page
+from advance_lib.figures.page import PAPER_COLOUR, loss_colour, table_page
 
 OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
 

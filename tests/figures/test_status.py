@@ -2,10 +2,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from advance_lib import status
 from advance_lib.experiments.runs import Request, Run
 from advance_lib.experiments.settings import Settings
-from advance_lib.figures import show, show_table
+from advance_lib.figures import status
+from advance_lib.figures.page import show, show_table
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib import inside_figures
 from advance_lib.analysis.robustness import STRENGTHS
 from advance_lib.data.catalogue import read_catalogue
+from advance_lib.figures import inside as inside_figures
 
 matplotlib.use("Agg")
 CELLS = ("image/Ls", "image+sound/Ls", "image+sound/SQ|Na")

@@ -20,8 +20,16 @@ from PIL import Image as Picture
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
 from advance_lib.experiments.cells import heading
-from advance_lib.figures import PAPER_COLOUR, SENSE_COLOURS, image_file, loss_colour, player, scene_styles, sound_file
-from advance_lib.knowledge_figures import short
+from advance_lib.figures.events import short
+from advance_lib.figures.page import (
+    PAPER_COLOUR,
+    SENSE_COLOURS,
+    image_file,
+    loss_colour,
+    player,
+    scene_styles,
+    sound_file,
+)
 
 # Behind a number, so that a line does not run through it.
 CARD = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib import result_figures
 from advance_lib.analysis.claims import CHANCE
-from advance_lib.figures import PAPER_COLOUR
+from advance_lib.figures import results as result_figures
+from advance_lib.figures.page import PAPER_COLOUR
 
 matplotlib.use("Agg")
 
