@@ -103,7 +103,6 @@ NEUTRAL_MODULES = {
     "advance_lib",
     "advance_lib.cache",
     "advance_lib.progress",
-    "advance_lib.data.patience",
     "advance_lib.data.fetching",
     "advance_lib.models.weights",
 }

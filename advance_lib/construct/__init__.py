@@ -3,6 +3,5 @@
 ``area`` says where, ``plan`` what, and ``site`` where its files are. ``recordings`` searches Freesound, ``clips`` cuts
 ten seconds, ``mercator`` and ``photographs`` stitch map tiles, ``overpass`` asks the map and ``scene_rules`` suggest a
 label from it, ``review`` and ``review_page`` let people correct it, ``balance`` chooses pairs, ``export`` writes
-ADVANCE's layout, and ``datasheet`` describes it. ``tables`` lie between the ``steps``, which ``construction`` runs;
-``fetching`` is how all of them ask a server, and ``pictures`` are the chapter's.
+ADVANCE's layout, and ``datasheet`` describes it. ``tables`` lie between the ``steps``, which ``construction`` runs.
 """

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from advance_lib.cache import UserError, build_folder, digest, file_digest, remove, write_json
 from advance_lib.construct import steps
-from advance_lib.construct.fetching import USUAL, Patience
 from advance_lib.construct.plan import Plan, begin
 from advance_lib.construct.site import Site
 from advance_lib.construct.tables import LeftOut, read_json, read_table, write_table
+from advance_lib.data.fetching import USUAL, Patience
 
 PARTIAL = re.compile(r"\.\d+\..+")  # what `written_whole` leaves behind when it is killed
 

@@ -16,7 +16,7 @@ from shapely import MultiLineString, line_merge
 
 from advance_lib.cache import UserError
 from advance_lib.construct.area import Area
-from advance_lib.construct.fetching import USUAL, Patience, fetch_json
+from advance_lib.data.fetching import USUAL, Patience, ask_json
 
 OVERPASS = "https://overpass-api.de/api/interpreter"
 
@@ -54,7 +54,7 @@ def features_in(area: Area, server: str = OVERPASS, patience: Patience = USUAL) 
         FetchError: no answer, or one that tells of an error.
     """
     query = _query(area, ceil(patience.timeout))
-    return _features(fetch_json(server, data={"data": query}, patience=patience, check=_check)["elements"])
+    return _features(ask_json(server, data={"data": query}, patience=patience, check=_check)["elements"])
 
 
 def _query(area: Area, seconds: int) -> str:

@@ -19,7 +19,7 @@ import soundfile
 
 from advance_lib.cache import UserError
 from advance_lib.construct.area import Area
-from advance_lib.construct.fetching import USUAL, FetchError, Patience, fetch_file, fetch_json
+from advance_lib.data.fetching import USUAL, FetchError, Patience, ask_json, fetch_file
 
 FREESOUND = "https://freesound.org/apiv2"
 FIELDS = "id,name,username,license,url,geotag,duration,previews,tags"
@@ -99,7 +99,7 @@ def search(
     """
     for box in area.boxes:
         for page in count(1):
-            answer = fetch_json(
+            answer = ask_json(
                 f"{server}/search/text/",
                 parameters={
                     "query": query,

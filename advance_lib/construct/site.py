@@ -14,12 +14,12 @@ from advance_lib.cache import build_folder, write_json, written_whole
 from advance_lib.construct import photographs
 from advance_lib.construct.area import around
 from advance_lib.construct.clips import cut_clip, draw_window, write_clip
-from advance_lib.construct.fetching import USUAL, Patience
 from advance_lib.construct.overpass import Feature, features_in
 from advance_lib.construct.photographs import Imagery
 from advance_lib.construct.plan import Beginning, Plan
 from advance_lib.construct.recordings import Recording, fetch_preview
 from advance_lib.construct.tables import Place, read_json, read_table
+from advance_lib.data.fetching import USUAL, Patience
 
 JPEG_QUALITY = 95
 

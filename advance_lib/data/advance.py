@@ -9,10 +9,17 @@ from pathlib import Path
 from filelock import FileLock
 
 from advance_lib.cache import UserError, remove
-from advance_lib.data.archives import extract
 from advance_lib.data.catalogue import read_catalogue, siblings_per_location
-from advance_lib.data.fetching import RemoteFile, download, is_whole, require_space, zenodo_files
-from advance_lib.data.patience import USUAL, Patience
+from advance_lib.data.fetching import (
+    USUAL,
+    Patience,
+    RemoteFile,
+    download,
+    extract,
+    is_whole,
+    require_space,
+    zenodo_files,
+)
 from advance_lib.data.published import advance_counts
 from advance_lib.graph import advance_folder
 

@@ -1,36 +1,70 @@
-"""Large files from the network, such as those of a Zenodo record: fetched once, resumed after a break, checked.
+"""The one way to ask a server: a bounded number of tries, waits that it sets, files kept whole, no secret shown.
 
-What has arrived stays in a hidden file beside the final one, named after the checksum. So an interrupted download
-goes on where it stopped, and never on top of another file's beginning. The final name appears when the checksum fits.
+Small answers are asked for as bytes, JSON or a file. Large files, such as those of a Zenodo record, are resumed after a
+break: what has arrived stays in a hidden file beside the final one, named after the checksum, so nothing is ever
+appended to another file's beginning; the final name appears when the checksum fits.
 
 Chapter: Building a dataset.
 """
 
 import hashlib
+import json
+import logging
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TypeVar
 
 import requests
+import urllib3
 from filelock import FileLock
 from tqdm import tqdm
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from advance_lib import __version__
-from advance_lib.cache import UserError
-from advance_lib.data.patience import USUAL, Patience, asked_wait
+from advance_lib.cache import UserError, remove, written_whole
+from advance_lib.progress import progress
 
 ZENODO = "https://zenodo.org/api"
 CHUNK = 1 << 16  # bytes
+SLOWEST = 10_000  # bytes a second; a small answer that comes slower than this, once the timeout is over, is given up
 CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
 PLAIN_NAME = re.compile(r"\w[^/\\]*")  # names become paths here
-
+REMEDIES = {
+    401: "the token or key is missing, wrong or expired; get another one",
+    403: "the server does not allow this; read its terms, and check the token or key",
+    404: "there is nothing at this address",
+}
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to go on asking.
+
+    Attributes:
+        attempts: requests that may be in vain one after the other, the first one included.
+        first_wait: seconds before the second request; doubled before each further one.
+        longest_wait: seconds between two requests at most; a server that asks for more is left alone.
+        timeout: seconds to connect, and of silence.
+    """
+
+    attempts: int = 5
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    timeout: float = 20.0
+
+
+USUAL = Patience()
 
 
 @dataclass(frozen=True)
@@ -50,16 +84,176 @@ class RemoteFile:
     size: int | None = None
 
 
-class DownloadError(UserError):
-    """A file that could not be fetched; the message has its address and the remedy."""
+class FetchError(UserError):
+    """Something that could not be fetched; the message has its address and the remedy.
+
+    Attributes:
+        status: of the server's last whole answer, such as 404; 200 where its content was refused; None without one.
+    """
+
+    def __init__(self, message: str, status: int | None = None):
+        super().__init__(message)
+        self.status = status
 
 
-class _Again(Exception):
-    """A fault that may pass, with the seconds that the server asks to wait, if it does."""
+class _Trouble(Exception):
+    """What went wrong with one request: the server's status, whether to ask again, the wait that it asks for."""
 
-    def __init__(self, what: object, wait: float | None = None):
+    def __init__(self, what: str, status: int | None = None, again: bool = True, wait: float | None = None):
         super().__init__(what)
-        self.wait = wait
+        self.status, self.again, self.wait = status, again, wait
+
+
+class _Unreachable(_Trouble):
+    """No connection could be made."""
+
+
+def ask(
+    url: str,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    data: Mapping[str, str] | None = None,
+    secret: tuple[str, str] | None = None,
+    hidden: Iterable[str] = (),
+    patience: Patience = USUAL,
+    check: Callable[[bytes], object] | None = None,
+    remedy: str = "",
+) -> bytes:
+    """Return what a server answers.
+
+    Asked again, after a pause: no answer, a slow, cut or refused body, status 408, 429 and 5xx. A server that cannot be
+    reached in the first place is not asked twice: most likely there is no network.
+
+    Args:
+        url: address; messages leave its query out.
+        parameters: of the query.
+        data: fields of a form; with them the request is a POST.
+        secret: (name, value) of a header whose value is never shown.
+        hidden: parts of the address that are never shown, such as keys.
+        patience: how long to go on.
+        check: raises ValueError for a body that is not what was asked for; anything else that it raises is final.
+        remedy: what to do, for the message, in place of the usual advice.
+
+    Raises:
+        FetchError: the address, what happened, and what to do.
+    """
+
+    def once() -> bytes:
+        request = {"params": parameters, "data": data, "headers": dict([secret]) if secret else None}
+        with _answer(url, patience.timeout, **request) as response:
+            body = _body(response, patience.timeout)
+        try:
+            if check:
+                check(body)
+        except ValueError as error:
+            raise _Trouble(f"not what was asked for: {error}", 200) from None
+        return body
+
+    secrets = {*hidden, *(secret[1].split()[-1:] if secret else ())} - {""}
+    return _patiently(once, url, patience, remedy, secrets)
+
+
+def ask_json(url: str, *, check: Callable[[object], object] | None = None, **options) -> object:
+    """Return the JSON that a server answers.
+
+    Args:
+        url: as for `ask`.
+        check: raises ValueError for a content that is not what was asked for.
+        options: as for `ask`.
+
+    Raises:
+        FetchError: as `ask`.
+    """
+
+    def parsed(body: bytes) -> None:
+        try:
+            content = json.loads(body)
+        except ValueError:
+            start = body[:40].decode("utf-8", "replace").strip()
+            raise ValueError(f"no JSON, it begins '{start}'" if start else "it is empty") from None
+        if check:
+            check(content)
+
+    return json.loads(ask(url, check=parsed, **options))
+
+
+def fetch_file(url: str, path: Path, **options) -> Path:
+    """Return a small file, fetched whole if it is not there.
+
+    Args:
+        url: as for `ask`.
+        path: of the file.
+        options: as for `ask`.
+
+    Raises:
+        FetchError: as `ask`.
+        UserError: the file cannot be written.
+    """
+    if not path.exists():
+        body = ask(url, **options)
+        with _writing(path), written_whole(path) as partial:
+            partial.write_bytes(body)
+    return path
+
+
+def download(file: RemoteFile, folder: Path, patience: Patience = USUAL) -> Path:
+    """Return a large file, fetched where it is not there and whole; asked for as long as new bytes arrive.
+
+    Args:
+        file: what to fetch.
+        folder: where it goes; made if need be.
+        patience: how long to keep asking.
+
+    Raises:
+        UserError: it cannot be fetched, has another checksum, or the disk has no room. What has arrived is kept, unless
+            it is wrong.
+    """
+    path = folder / file.name
+    partial = folder / f".{file.name}.{file.checksum.partition(':')[2][:8]}.partial"
+    by_hand = f"try again later, or download it by hand as {path} ({file.checksum.replace(':', ' ')})"
+    with _writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{file.name}.lock"):
+            if is_whole(path, file.checksum):
+                return path
+            for _ in range(2):  # pieces of different files may have been put together: once more, from its beginning
+                more, arrived = lambda: _more(file, partial, patience), lambda: _length(partial)
+                pieced = _patiently(more, file.url, patience, by_hand, arrived=arrived)
+                if is_whole(partial, file.checksum):
+                    os.replace(partial, path)
+                    return path
+                partial.unlink(missing_ok=True)
+                if not pieced:
+                    break
+    raise FetchError(f"{file.url}: what the server sends has another checksum; {by_hand}", 200)
+
+
+def zenodo_files(record: int, folder: Path, patience: Patience = USUAL) -> dict[str, RemoteFile]:
+    """Return the files of a Zenodo record by name, as its API lists them: ``files[]`` of ``/records/<id>``.
+
+    Args:
+        record: its number.
+        folder: where files of it that were fetched by hand are looked for; for the message.
+        patience: how long to keep asking.
+
+    Raises:
+        FetchError: no connection, no such record, or an answer that is no list of files.
+    """
+    by_hand = f"try again later, or put the files of https://zenodo.org/records/{record} into {folder}"
+    url = f"{ZENODO}/records/{record}"
+    return _listed(ask_json(url, patience=patience, check=_listed, remedy=by_hand))
+
+
+def _listed(answer: object) -> dict[str, RemoteFile]:
+    """Return the files of Zenodo's answer by name; raise ValueError for what is no such answer."""
+    try:
+        listed = [RemoteFile(f["links"]["self"], f["key"], f["checksum"], int(f["size"])) for f in answer["files"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"no record with files ({type(error).__name__})") from None
+    for file in listed:
+        if not (PLAIN_NAME.fullmatch(file.name) and CHECKSUM.fullmatch(file.checksum)):
+            raise ValueError(f"the record has a file '{file.name}' with checksum '{file.checksum}'")
+    return {file.name: file for file in listed}
 
 
 def is_whole(path: Path, checksum: str) -> bool:
@@ -91,64 +285,118 @@ def require_space(folder: Path, needed: int, what: str) -> None:
         )
 
 
-def _length(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def extract(archive: Path, folder: Path) -> Path:
+    """Unpack a zip archive, whose checksum was looked at, into a new folder, which appears when it is whole.
 
+    `zipfile` keeps all within the folder: it drops drives, leading slashes and ``..``, and a link becomes a plain file.
 
-def _get(url: str, patience: Patience, **headers: str) -> requests.Response:
-    """Return an open answer with status 200, 206 or 416; raise `_Again` for what may pass, else `DownloadError`."""
-    # Compressed on the way, a file would have other lengths than those announced.
-    headers = {"Accept-Encoding": "identity", "User-Agent": f"advance-companion/{__version__}", **headers}
-    response = requests.get(url, headers=headers, stream=True, timeout=patience.timeout)
-    if response.status_code in (200, 206, 416):
-        return response
-    response.close()
-    problem = f"the server answers {response.status_code} {response.reason}"
-    if response.status_code not in (408, 429) and response.status_code < 500:
-        raise DownloadError(problem)
-    wait = asked_wait(response)
-    if wait is not None and wait > patience.longest_wait:
-        raise DownloadError(f"{problem} and asks to wait {wait:.0f} s")
-    raise _Again(problem, wait)
-
-
-def _no_connection(error: Exception) -> bool:
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError)
-
-
-def _patiently(ask: Callable[[], T], arrived: Callable[[], int], patience: Patience) -> T:
-    """Call a function until it succeeds; what may pass is tried again as long as new bytes arrive.
+    Args:
+        archive: a zip file.
+        folder: must not exist, else it is returned as it is.
 
     Raises:
-        DownloadError: out of patience, or no connection from the start; the message lacks the address.
+        UserError: no zip file, a damaged one, or the disk has no room for what it declares.
     """
-    in_vain, most, first = 0, arrived(), True
+    if folder.exists():
+        return folder
+    partial = folder.with_name(f".{folder.name}.partial")
+    remove([partial])  # of an interruption
+    with _writing(folder):
+        try:
+            with zipfile.ZipFile(archive) as zipped:
+                members = [member for member in zipped.infolist() if not member.is_dir()]
+                require_space(folder.parent, sum(member.file_size for member in members), f"unpacking {archive.name}")
+                partial.mkdir(parents=True)
+                for member in progress(members, f"unpacking {archive.name}"):
+                    zipped.extract(member, partial)
+        except zipfile.BadZipFile as error:
+            raise UserError(f"{archive}: a damaged archive ({error}); remove it and fetch it again") from None
+        os.replace(partial, folder)
+    return folder
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in one line what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); make room, or mend permissions, then run the same command "
+            "again"
+        ) from None
+
+
+@cache
+def _session() -> requests.Session:
+    """Return the session that keeps connections open."""
+    logging.getLogger("urllib3").setLevel(logging.INFO)  # finer lines show addresses with their keys
+    session = requests.Session()
+    session.headers["User-Agent"] = f"advance-companion/{__version__}"  # the rules of most map servers ask for a name
+    return session
+
+
+@contextmanager
+def _answer(url: str, timeout: float, statuses: Iterable[int] = (200,), **request) -> Iterator[requests.Response]:
+    """Yield an open answer of a wanted status; raise _Trouble for another one, and for whatever breaks meanwhile."""
+    method = "POST" if request.get("data") else "GET"
+    try:
+        with _session().request(method, url, stream=True, timeout=timeout, **request) as response:
+            if (status := response.status_code) not in statuses:
+                again = status in (408, 429) or status >= 500
+                detail = _detail(_body(response, timeout))
+                raise _Trouble(f"answered {status}{detail}", status, again, _asked_wait(response))
+            yield response
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+        if isinstance(error.__context__, urllib3.exceptions.MaxRetryError):
+            raise _Unreachable(f"cannot be reached ({_root(error)}), and this step needs the network") from None
+        raise _Trouble(f"no whole answer ({_root(error)})") from None
+    except (requests.RequestException, UnicodeError) as error:  # its text may quote the secret
+        raise _Trouble(f"cannot be asked for ({type(error).__name__})", again=False) from None
+
+
+def _patiently(
+    attempt: Callable[[], T],
+    url: str,
+    patience: Patience,
+    remedy: str = "",
+    secrets: Iterable[str] = (),
+    arrived: Callable[[], int] = int,
+) -> T:
+    """Call a function until it succeeds; what may pass is tried again, with new patience when new bytes arrived."""
+    address = re.sub("//[^/]*@", "//", url.partition("?")[0])
+    in_vain, most, answered = 0, arrived(), False
     while True:
         try:
-            return ask()
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            if first and _no_connection(error):
-                raise DownloadError(f"no connection, and this step needs the network ({_cause(error)})") from None
-            problem = _Again(f"the connection broke ({_cause(error)})")
-        except requests.RequestException as error:
-            raise DownloadError(f"not an address to fetch from ({_cause(error)})") from None
-        except _Again as error:
-            problem = error
-        first = False
+            return attempt()
+        except _Trouble as error:
+            trouble = error
+        answered |= not isinstance(trouble, _Unreachable)
         in_vain = 0 if arrived() > most else in_vain + 1
         most = max(most, arrived())
-        if in_vain >= patience.attempts:
-            raise DownloadError(f"{problem}, {in_vain} times in a row")
-        pause = min(patience.first_wait * 2 ** max(in_vain - 1, 0), patience.longest_wait)
-        time.sleep(pause if problem.wait is None else problem.wait)
+        wait = trouble.wait
+        if wait is None:  # a server that counts requests and sets no wait mostly counts them by the minute
+            doubled = patience.first_wait * 2 ** max(in_vain - 1, 0)
+            wait = patience.longest_wait if trouble.status == 429 else min(doubled, patience.longest_wait)
+        if not (trouble.again and answered) or in_vain >= patience.attempts or wait > patience.longest_wait:
+            break
+        log.warning(_without(secrets, f"{address}: {trouble}; asking again in {wait:.3g} s"))
+        sleep(wait)
+    often = f", {in_vain} times" if in_vain > 1 else ""
+    pause = f", and asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
+    usual = "try again later; what was fetched is kept" if trouble.again else "check the address"
+    advice = remedy or REMEDIES.get(trouble.status, usual)
+    raise FetchError(_without(secrets, f"{address}: {trouble}{often}{pause}; {advice}"), trouble.status)
 
 
-def _cause(error: BaseException) -> str:
-    """Return what the innermost of nested errors says, without the objects that libraries put before it."""
-    while inner := [x for x in (getattr(error, "reason", None), *error.args) if isinstance(x, BaseException)]:
-        error = inner[0]
-    return re.sub(r"^\w+\(.*?\): ", "", " ".join(str(error).split()))[:200] or type(error).__name__
+def _body(response: requests.Response, timeout: float) -> bytes:
+    """Return the whole body, unless it comes more slowly than `SLOWEST`."""
+    start, body = monotonic(), bytearray()
+    while part := response.raw.read1(CHUNK, decode_content=True):
+        body += part
+        if monotonic() - start > timeout + len(body) / SLOWEST:
+            raise _Trouble(f"too slow, {len(body)} bytes in {monotonic() - start:.3g} s")
+    return bytes(body)
 
 
 def _more(file: RemoteFile, partial: Path, patience: Patience) -> bool:
@@ -156,18 +404,20 @@ def _more(file: RemoteFile, partial: Path, patience: Patience) -> bool:
     have = _length(partial)
     if have == file.size:
         return True
-    with _get(file.url, patience, **({"Range": f"bytes={have}-"} if have else {})) as response:
+    # Compressed on the way, a file would have other lengths than those announced.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with _answer(file.url, patience.timeout, (200, 206, 416), headers=headers) as response:
         if response.status_code == 416:  # nothing lies beyond what is here; the checksum tells what it is
             return True
         if response.status_code == 200:  # the server does not do ranges
             have = 0
         elif not re.match(rf"bytes {have}-", response.headers.get("Content-Range", "")):
             partial.unlink(missing_ok=True)
-            raise _Again("the server sent another part than was asked for")
+            raise _Trouble("sent another part than was asked for")
         announced = response.headers.get("Content-Length", "")
         size = have + int(announced) if announced.isdecimal() else file.size
         if file.size not in (None, size):
-            raise _Again(f"the server sends {size} bytes instead of {file.size}")
+            raise _Trouble(f"sends {size} bytes instead of {file.size}")
         if size is not None:
             require_space(partial.parent, size - have, f"the rest of {file.name}")
         with (
@@ -177,84 +427,50 @@ def _more(file: RemoteFile, partial: Path, patience: Patience) -> bool:
                 disable=bool(os.environ.get("ADVANCE_QUIET")),
             ) as bar,
         ):  # fmt: skip
-            for chunk in response.iter_content(CHUNK):
-                out.write(chunk)
-                bar.update(len(chunk))
+            while part := response.raw.read1(CHUNK, decode_content=True):
+                out.write(part)
+                bar.update(len(part))
                 if size is not None and out.tell() > size:
                     out.truncate(0)
-                    raise _Again(f"the server sends more than the {size} bytes of the file")
+                    raise _Trouble(f"sends more than the {size} bytes of the file")
         if size is not None and _length(partial) < size:
-            raise _Again(f"the connection broke after {_length(partial)} of {size} bytes")
+            raise _Trouble(f"no whole answer, {_length(partial)} of {size} bytes")
     return have > 0
 
 
-def download(file: RemoteFile, folder: Path, patience: Patience = USUAL) -> Path:
-    """Return a file, fetched where it is not there and whole.
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
-    Args:
-        file: what to fetch.
-        folder: where it goes; made if need be.
-        patience: how long to keep asking.
 
-    Raises:
-        UserError: it cannot be fetched, has another checksum, or the disk has no room. What has arrived is kept, unless
-            it is wrong.
-    """
-    path = folder / file.name
-    partial = folder / f".{file.name}.{file.checksum.partition(':')[2][:8]}.partial"
-    by_hand = f"try again later, or download it by hand as {path} ({file.checksum.replace(':', ' ')})"
+def _asked_wait(response: requests.Response) -> float | None:
+    """Return the seconds of ``Retry-After``, which is a number or a date (RFC 9110, section 10.2.3), or None."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f".{file.name}.lock"):
-            if is_whole(path, file.checksum):
-                return path
-            for _ in range(2):  # pieces of different files may have been put together: once more, from its beginning
-                pieced = _patiently(lambda: _more(file, partial, patience), lambda: _length(partial), patience)
-                if is_whole(partial, file.checksum):
-                    os.replace(partial, path)
-                    return path
-                partial.unlink(missing_ok=True)
-                if not pieced:
-                    break
-    except DownloadError as error:
-        raise DownloadError(f"{file.url}: {error}; {by_hand}") from None
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}); mend that, then run the same command again"
-        ) from None
-    raise DownloadError(f"{file.url}: what the server sends has another checksum; {by_hand}")
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def zenodo_files(record: int, folder: Path, patience: Patience = USUAL) -> dict[str, RemoteFile]:
-    """Return the files of a Zenodo record by name, as its API lists them: ``files[]`` of ``/records/<id>``.
+def _without(secrets: Iterable[str], text: str) -> str:
+    """Return a text in one line, stars in place of each secret."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return " ".join(text.split())
 
-    Args:
-        record: its number.
-        folder: where files of it that were fetched by hand are looked for; for the message.
-        patience: how long to keep asking.
 
-    Raises:
-        DownloadError: no connection, no such record, or an answer that is no list of files.
-    """
-    url = f"{ZENODO}/records/{record}"
+def _root(error: BaseException) -> str:
+    """Return what the first error of a chain says."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return getattr(error, "strerror", None) or str(error)
 
-    def ask() -> dict[str, RemoteFile]:
-        with _get(url, patience) as response:
-            try:
-                listed = [
-                    RemoteFile(file["links"]["self"], file["key"], file["checksum"], int(file["size"]))
-                    for file in response.json()["files"]
-                ]
-            except (ValueError, KeyError, TypeError) as error:
-                raise _Again(f"the answer is no record with files ({type(error).__name__})") from None
-        for file in listed:
-            if not (PLAIN_NAME.fullmatch(file.name) and CHECKSUM.fullmatch(file.checksum)):
-                raise DownloadError(f"the record has a file '{file.name}' with checksum '{file.checksum}'")
-        return {file.name: file for file in listed}
 
+def _detail(body: bytes) -> str:
+    """Return what Freesound and others write about an error, in brackets, or nothing."""
     try:
-        return _patiently(ask, lambda: 0, patience)
-    except DownloadError as error:
-        raise DownloadError(
-            f"{url}: {error}; try again later, or put the files of https://zenodo.org/records/{record} into {folder}"
-        ) from None
+        return f" ({json.loads(body)['detail'][:200]})"
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -19,8 +19,7 @@ from numpy.lib import format as npy
 
 from advance_lib.cache import UserError, build_folder
 from advance_lib.data.catalogue import DatasetError, location_of
-from advance_lib.data.fetching import RemoteFile, download
-from advance_lib.data.patience import USUAL, Patience
+from advance_lib.data.fetching import USUAL, Patience, RemoteFile, download
 from advance_lib.data.splits import SPLITS
 
 LISTING_URL = (

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advance_lib.cache import UserError, build_folder, written_whole
-from advance_lib.data.fetching import RemoteFile, download, is_whole, zenodo_files
-from advance_lib.data.patience import USUAL, Patience
+from advance_lib.data.fetching import USUAL, Patience, RemoteFile, download, is_whole, zenodo_files
 
 RECORD = 4082894
 

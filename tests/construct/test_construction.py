@@ -23,10 +23,10 @@ from advance_lib.construct import construction, photographs, steps
 from advance_lib.construct.area import Area
 from advance_lib.construct.construction import STEPS
 from advance_lib.construct.datasheet import summary
-from advance_lib.construct.fetching import Patience
 from advance_lib.construct.plan import Plan, plan_for
 from advance_lib.construct.review import LEAVE_OUT, read_review, write_review
 from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.fetching import Patience
 from advance_lib.miniature.planet.planet import planet_of
 from advance_lib.miniature.planet.server import Fault, serve
 
@@ -178,7 +178,7 @@ import json, os, signal, sys
 from pathlib import Path
 from advance_lib.construct.area import Area
 from advance_lib.construct.construction import construct
-from advance_lib.construct.fetching import Patience
+from advance_lib.data.fetching import Patience
 from advance_lib.construct.plan import Plan
 
 options, out, token, date, kills = json.load(sys.stdin)
@@ -450,7 +450,7 @@ def test_without_a_token_or_a_network_it_says_so_in_one_line(plan, tmp_path, mon
         construct(plan, tmp_path / "dataset")
     gone = replace(plan, freesound="http://127.0.0.1:9/apiv2")
     with pytest.raises(
-        UserError, match=r"127\.0\.0\.1:9: cannot be reached \(.*\); this step needs the network"
+        UserError, match=r"127\.0\.0\.1:9/.*: cannot be reached \(.*\), and this step needs the network"
     ) as caught:
         construct(gone, tmp_path / "other", "a-token")
     assert "\n" not in str(caught.value) and "a-token" not in str(caught.value)

@@ -8,8 +8,8 @@ from shapely.geometry import Polygon, box
 
 from advance_lib.cache import UserError
 from advance_lib.construct.area import Area, around
-from advance_lib.construct.fetching import FetchError, Patience
 from advance_lib.construct.overpass import Feature, features_in, features_of_file
+from advance_lib.data.fetching import FetchError, Patience
 from advance_lib.miniature.planet.faults import Answer, Fault
 from advance_lib.miniature.planet.planet import planet_of
 

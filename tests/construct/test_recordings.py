@@ -8,8 +8,8 @@ import soundfile
 from advance_lib.cache import UserError
 from advance_lib.construct import recordings
 from advance_lib.construct.area import Area
-from advance_lib.construct.fetching import FetchError, Patience
 from advance_lib.construct.recordings import MissingPreview, fetch_preview, search, token_from_environment
+from advance_lib.data.fetching import FetchError, Patience
 from advance_lib.miniature.planet.faults import Answer, Fault
 from advance_lib.miniature.planet.planet import planet_of
 from advance_lib.miniature.planet.server import serve
@@ -78,7 +78,7 @@ def test_what_cannot_be_used_is_left_out(server, monkeypatch):
     }  # fmt: skip
     kept = entry | {"id": 2}
     page = [entry | {"geotag": None}, entry | {"previews": {}}, kept, entry | {"geotag": "10.0 10.0"}]
-    monkeypatch.setattr(recordings, "fetch_json", lambda *args, **options: {"next": None, "results": page})
+    monkeypatch.setattr(recordings, "ask_json", lambda *args, **options: {"next": None, "results": page})
     assert [r.id for r in searched(server)] == [2]
 
 

@@ -12,9 +12,8 @@ from advance_lib.cli import main
 from advance_lib.data import advance as getting_advance
 from advance_lib.data import fetching as download
 from advance_lib.data.advance import ARCHIVES, RECORD, deviations, fetch_advance
-from advance_lib.data.archives import ArchiveError
 from advance_lib.data.catalogue import DatasetError
-from advance_lib.data.patience import Patience
+from advance_lib.data.fetching import Patience
 from advance_lib.data.published import advance_counts
 from tests.file_server import file_server, md5
 from tests.pairs import write_pair
@@ -137,7 +136,7 @@ def test_an_interrupted_download_goes_on(server, publish, original, target):
     files = publish()
     sizes = {name: len(content) for name, content in files.items()}
     server.faults = [None, None, 404]  # the record, the photographs, and then no recordings
-    with pytest.raises(UserError, match=r"ADVANCE_sound\.zip/content: the server answers 404 .*by hand as"):
+    with pytest.raises(UserError, match=r"ADVANCE_sound\.zip/content: answered 404; .*by hand as"):
         fetch_advance(QUICK)
     assert (target / "vision" / "lake").is_dir() and not (target / "sound").exists()
     assert fetch_advance(QUICK) == target and same(target, original)
@@ -151,13 +150,6 @@ def test_a_fetched_archive_that_was_not_unpacked_is_not_fetched_again(server, pu
         fetch_advance(QUICK)
     fetch_advance(QUICK)
     assert same(target, original) and sum("vision" in path for path, _ in server.asked) == 1
-
-
-def test_archives_with_the_right_checksum_are_not_trusted_either(server, publish, target):
-    publish(vision="../")
-    with pytest.raises(ArchiveError, match="leads out of the folder; nothing was unpacked"):
-        fetch_advance(QUICK)
-    assert not list(target.parent.rglob("*.jpg"))
 
 
 def test_a_record_with_another_archive_is_refused(server, publish, target):
@@ -178,7 +170,7 @@ def test_without_network_there_is_one_line(monkeypatch, target):
         fetch_advance()
     message = str(caught.value)
     assert message.startswith(
-        "http://127.0.0.1:9/api/records/3828124: no connection, and this step needs the network ("
+        "http://127.0.0.1:9/api/records/3828124: cannot be reached (Connection refused), and this step needs"
     )
     assert message.endswith(f"put the files of https://zenodo.org/records/3828124 into {target}")
     assert "\n" not in message

@@ -5,7 +5,7 @@ import pytest
 from advance_lib.cache import UserError
 from advance_lib.cli import main
 from advance_lib.data import fetching as download
-from advance_lib.data.patience import Patience
+from advance_lib.data.fetching import Patience
 from advance_lib.models.weights import RECORD, WEIGHTS, Weights, fetch_weights, weights_file, weights_folder
 from tests.file_server import file_server, md5
 
@@ -140,6 +140,6 @@ def test_without_network_there_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(download, "ZENODO", "http://127.0.0.1:9/api")
     assert main(["download", "weights", "official"]) == 2
     message = capsys.readouterr().err.strip()
-    assert message.startswith("advance: http://127.0.0.1:9/api/records/4082894: no connection, and this step needs the")
+    assert message.startswith("advance: http://127.0.0.1:9/api/records/4082894: cannot be reached (Connection refused)")
     assert message.endswith(f"put the files of https://zenodo.org/records/4082894 into {weights_folder()}")
     assert "\n" not in message
