@@ -12,7 +12,7 @@ from advance_lib.cache import UserError
 
 
 def _settings(arguments: argparse.Namespace):
-    from advance_lib.data.dataset import split_named
+    from advance_lib.data.splits import split_named
     from advance_lib.experiments.settings import Settings
     from advance_lib.experiments.sources import Sources
     from advance_lib.transfer.presets import get_preset
@@ -302,8 +302,8 @@ def _parser() -> argparse.ArgumentParser:
             )  # fmt: skip
             command.add_argument(
                 "--split", default="own",
-                help="location, given (column split of pairs.csv), official (fetches the authors' list), the path of "
-                "their av-geotag.npy, or pair (default: given where there is such a column, else location)",
+                help="location, given (column split of pairs.csv), official (the authors', for ADVANCE alone), "
+                "or pair (default: given where there is such a column, else location)",
             )  # fmt: skip
         if presets or sources:
             command.add_argument(

@@ -1,11 +1,8 @@
 """Fixtures: a build folder of the test's own, and a dataset so small that its truth is plain."""
 
 import os
-from contextlib import ExitStack
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -67,36 +64,6 @@ def request_of(tiny, quick):
     from advance_lib.experiments.runs import Request
 
     return Request("image+sound/Ls", 0, str(tiny), quick)
-
-
-@pytest.fixture
-def web(monkeypatch):
-    """A function that serves one file on the loopback interface; returns its address and the paths asked for."""
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    with ExitStack() as servers:
-
-        def serve(path, content):
-            asked = []
-
-            class Handler(BaseHTTPRequestHandler):
-                def do_GET(self):
-                    asked.append(self.path)
-                    self.send_response(200 if self.path == path else 404)
-                    self.end_headers()
-                    self.wfile.write(content)
-
-                def log_message(self, *args):
-                    pass
-
-            server = servers.enter_context(HTTPServer(("127.0.0.1", 0), Handler))
-            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            servers.callback(thread.join)
-            servers.callback(server.shutdown)
-            return f"http://127.0.0.1:{server.server_port}{path}", asked
-
-        yield serve
 
 
 @pytest.fixture

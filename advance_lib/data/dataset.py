@@ -3,7 +3,6 @@
 Chapter: The dataset.
 """
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError, digest
-from advance_lib.data.catalogue import DatasetError, catalogue_digest, read_catalogue
+from advance_lib.data.catalogue import catalogue_digest, read_catalogue
 from advance_lib.data.features import image_array, log_mel_array
-from advance_lib.data.official_split import official_split
-from advance_lib.data.splits import SPLITS, split_by_location, split_by_pair
+from advance_lib.data.splits import SPLITS, THE_SPLIT, Split
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.sources import RENDERED, Sources
 from advance_lib.graph import advance_folder
@@ -24,87 +22,6 @@ from advance_lib.models.mn04 import early_maps
 from advance_lib.models.weights import weights_file
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer.presets import PAPER, Preset
-
-
-def _first(names: pd.Series | pd.Index) -> str:
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
-
-
-def given_split(catalogue: pd.DataFrame) -> pd.Series:
-    """Return the split that the column ``split`` of ``pairs.csv`` gives each pair, in capitals or not.
-
-    Warns where a location has pairs in several splits.
-
-    Args:
-        catalogue: as from `read_catalogue`.
-
-    Raises:
-        DatasetError: there is no such column, or pairs have another word than train, validation and test, or none.
-    """
-    if "split" not in catalogue:
-        raise DatasetError("no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split")
-    split = catalogue["split"].fillna("").str.strip().str.lower()
-    names = catalogue["scene"] + "/" + catalogue["id"] + " (" + split.replace("", "nothing") + ")"
-    if len(wrong := names[~split.isin(SPLITS)]):
-        raise DatasetError(
-            f"pairs.csv: the split of {len(wrong)} of {len(names)} pairs is none of {', '.join(SPLITS)}: "
-            f"{_first(wrong)}; mend the column, or choose --split location"
-        )
-    splits_of_places = split.groupby(catalogue["location"]).nunique()
-    if len(torn := splits_of_places.index[splits_of_places > 1]):
-        warnings.warn(
-            f"pairs.csv: {len(torn)} location(s) have pairs in several splits, so training and test may share "
-            f"places: {_first(torn)}; a split by location keeps them apart",
-            stacklevel=2,
-        )
-    return split
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which split: the tables use the default one; the spread over splits is reported apart.
-
-    Attributes:
-        by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"own"`` for that column where
-            there is one and else by location, ``"official"`` for the authors' own split of ADVANCE, or ``"pair"``
-            for the mistake that the book measures.
-        seed: which of the many such splits; there is one given and one official split.
-        listing: path of the authors' ``av-geotag.npy``; None fetches it.
-    """
-
-    by: str = "own"
-    seed: int = 0
-    listing: str | None = None
-
-    def is_given(self, catalogue: pd.DataFrame) -> bool:
-        """Return whether the split is the column ``split`` of ``pairs.csv``."""
-        return self.by == "given" or (self.by == "own" and "split" in catalogue)
-
-    def of(self, catalogue: pd.DataFrame) -> pd.Series:
-        """Return the split of each pair of a catalogue."""
-        if self.by == "official":
-            return official_split(catalogue, self.listing)
-        if self.is_given(catalogue):
-            return given_split(catalogue)
-        return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
-
-
-THE_SPLIT = Split()
-
-
-def split_named(name: str) -> Split:
-    """Return a split by name: one of `Split`'s words, or the path of the authors' listing.
-
-    Raises:
-        UserError: neither one of these names nor a file.
-    """
-    if name in ("own", "location", "given", "official", "pair"):
-        return Split(name)
-    if not Path(name).is_file():
-        raise UserError(
-            f"no split '{name}'; choose own, location, given, official, pair, or the path of the authors' av-geotag.npy"
-        )
-    return Split("official", listing=str(Path(name).absolute()))
 
 
 @dataclass(frozen=True)

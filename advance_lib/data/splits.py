@@ -1,4 +1,4 @@
-"""Training, validation and test: 70 / 10 / 20 %, and never a location in two of them (section 5.1).
+"""Training, validation and test: 70 / 10 / 20 %, and never a location in two (section 5.1); or the authors' own.
 
 Siblings share a recording and overlap in the picture, so a split by pair would let a network recognise
 the place instead of the scene.
@@ -6,9 +6,15 @@ the place instead of the scene.
 Chapter: The dataset.
 """
 
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from advance_lib.cache import UserError
 from advance_lib.data.catalogue import DatasetError
 
 SPLITS = ("train", "validation", "test")
@@ -59,3 +65,152 @@ def shared_locations(catalogue: pd.DataFrame, split: pd.Series) -> float:
     """Return the share of test pairs whose location also has a training pair (0 for an honest split)."""
     training = set(catalogue.loc[split == "train", "location"])
     return float(catalogue.loc[split == "test", "location"].isin(training).mean())
+
+
+def _spelt(pairs: pd.DataFrame) -> pd.Series:
+    """Return one spelling of each pair: ``"Sports_Land/00414_2"`` and ``"sports land/00414_2"`` are the same one."""
+    return pairs["scene"].str.replace(r"[\s_-]", "", regex=True).str.casefold() + "/" + pairs["id"]
+
+
+@cache
+def _authors() -> pd.DataFrame:
+    """Return the authors' table: index as from `_spelt`, columns ``split`` and ``in_posteriors``."""
+    table = pd.read_csv(Path(__file__).with_name("official_split.csv"), dtype={"id": str})
+    return table.set_index(_spelt(table))
+
+
+def official_split(catalogue: pd.DataFrame) -> pd.Series:
+    """Split ADVANCE as its authors did: 3,537 / 475 / 1,063 pairs.
+
+    Source: ``official_split.csv``, made of DTaoo/Multimodal-Aerial-Scene-Recognition at b5345f5 (MIT), whose
+    ``data_splitter_by_id`` (data/data_partition.py) shuffles the locations of each class, in the order of
+    model/av-geotag.npy, with the number of the class as seed. Pairs are matched by scene and id, whatever the case,
+    spaces and underscores of a scene's name.
+
+    Args:
+        catalogue: as from `read_catalogue`.
+
+    Returns:
+        One of `SPLITS` for each row of the catalogue.
+
+    Raises:
+        DatasetError: pairs that are not ADVANCE's.
+    """
+    keys = _spelt(catalogue)
+    split = keys.map(_authors()["split"]).rename("split")
+    if len(unknown := catalogue[split.isna()]):
+        examples = " and ".join((unknown["scene"] + "/" + unknown["id"])[:2])
+        raise DatasetError(
+            f"{len(unknown)} of {len(catalogue)} pairs are not among ADVANCE's, such as {examples}; only ADVANCE has an "
+            "official split: choose --split location"
+        )
+    if absent := len(_authors().index.difference(keys)):
+        warnings.warn(f"{absent} of the {len(_authors()):,} pairs of ADVANCE are not here", stacklevel=2)
+    return split
+
+
+def posterior_rows(pairs: pd.DataFrame, posteriors: str) -> np.ndarray:
+    """Return the rows that p(e|s_k) and event relevance are measured on.
+
+    The official code takes 70 % of a class's *samples*, shuffled with the seed with which the split shuffles the
+    class's *locations* (``cate_data_sample``, data/data_partition.py:104; model/scene_to_event_prior.py:67). Where
+    every location has one sample the two shuffles are one, so these are the training samples; else they have nothing to
+    do with each other, and test samples take part.
+
+    Args:
+        pairs: as `Dataset.pairs`: columns scene, id, location and split; an exam is never measured on.
+        posteriors: ``"train"`` for the training split; ``"leaky"`` for the official code's: of ADVANCE the authors'
+            own 3,548 samples (column ``in_posteriors`` of ``official_split.csv``, 448 of them in their test split), of
+            other pairs those of the rule above: a scene's training pairs where each of its locations has one pair, else
+            70 % of its pairs at random.
+
+    Returns:
+        (rows,) in rising order.
+    """
+    if posteriors == "train":
+        return np.flatnonzero(pairs["split"] == "train")
+    own = pairs.reset_index(drop=True)[lambda table: table["split"].isin(SPLITS).to_numpy()]
+    theirs = _spelt(own).map(_authors()["in_posteriors"])  # 0, 1, or nothing where a pair is not theirs
+    if theirs.notna().all():
+        return own.index[theirs == 1].to_numpy()
+    generator, found = np.random.default_rng(0), []
+    for _, scene in own.groupby("scene"):
+        drawn = generator.permutation(scene.index)[: int(0.7 * len(scene))]
+        found.append(scene.index[scene["split"] == "train"] if scene["location"].is_unique else drawn)
+    return np.sort(np.concatenate(found))
+
+
+def _first(names: pd.Series | pd.Index) -> str:
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+
+
+def given_split(catalogue: pd.DataFrame) -> pd.Series:
+    """Return the split that the column ``split`` of ``pairs.csv`` gives each pair, in capitals or not.
+
+    Warns where a location has pairs in several splits.
+
+    Args:
+        catalogue: as from `read_catalogue`.
+
+    Raises:
+        DatasetError: there is no such column, or pairs have another word than train, validation and test, or none.
+    """
+    if "split" not in catalogue:
+        raise DatasetError("no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split")
+    split = catalogue["split"].fillna("").str.strip().str.lower()
+    names = catalogue["scene"] + "/" + catalogue["id"] + " (" + split.replace("", "nothing") + ")"
+    if len(wrong := names[~split.isin(SPLITS)]):
+        raise DatasetError(
+            f"pairs.csv: the split of {len(wrong)} of {len(names)} pairs is none of {', '.join(SPLITS)}: "
+            f"{_first(wrong)}; mend the column, or choose --split location"
+        )
+    splits_of_places = split.groupby(catalogue["location"]).nunique()
+    if len(torn := splits_of_places.index[splits_of_places > 1]):
+        warnings.warn(
+            f"pairs.csv: {len(torn)} location(s) have pairs in several splits, so training and test may share "
+            f"places: {_first(torn)}; a split by location keeps them apart",
+            stacklevel=2,
+        )
+    return split
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which split: the tables use the default one; the spread over splits is reported apart.
+
+    Attributes:
+        by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"own"`` for that column where
+            there is one and else by location, ``"official"`` for the authors' own split of ADVANCE, or ``"pair"``
+            for the mistake that the book measures.
+        seed: which of the many such splits; there is one given and one official split.
+    """
+
+    by: str = "own"
+    seed: int = 0
+
+    def is_given(self, catalogue: pd.DataFrame) -> bool:
+        """Return whether the split is the column ``split`` of ``pairs.csv``."""
+        return self.by == "given" or (self.by == "own" and "split" in catalogue)
+
+    def of(self, catalogue: pd.DataFrame) -> pd.Series:
+        """Return the split of each pair of a catalogue."""
+        if self.by == "official":
+            return official_split(catalogue)
+        if self.is_given(catalogue):
+            return given_split(catalogue)
+        return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
+
+
+THE_SPLIT = Split()
+
+
+def split_named(name: str) -> Split:
+    """Return a split by name: one of `Split`'s words.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    names = ("own", "location", "given", "official", "pair")
+    if name not in names:
+        raise UserError(f"no split '{name}'; choose {', '.join(names)}")
+    return Split(name)

@@ -37,8 +37,9 @@ from advance_lib.cache import (
     write_json,
     written_whole,
 )
-from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, inputs_of, open_dataset
+from advance_lib.data.dataset import Dataset, inputs_of, open_dataset
 from advance_lib.data.published import METRICS
+from advance_lib.data.splits import THE_SPLIT, Split, posterior_rows
 from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
@@ -184,7 +185,7 @@ def known_of(
     dataset, inputs = inputs_of(name, profile, split, skip_broken, preset, teacher)
     network = pretrained_audio(profile, device, preset, teacher)
     data_key = digest(dataset.key(), str(teacher.front_end(preset)))
-    rows, scenes = dataset.rows(), len(dataset.scenes)
+    rows, scenes = posterior_rows(dataset.pairs, preset.posteriors), len(dataset.scenes)
     backbone = teacher.audio_backbone(profile)
     return knowledge_of(network, backbone, inputs, data_key, rows, scenes, preset, device)
 

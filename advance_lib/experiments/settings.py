@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from advance_lib.cache import UserError
-from advance_lib.data.dataset import THE_SPLIT, Dataset, Split, open_dataset
+from advance_lib.data.dataset import Dataset, open_dataset
+from advance_lib.data.splits import THE_SPLIT, Split
 from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.runs import Request, Run, environment, finished

@@ -1,6 +1,6 @@
 """What N_a(0) knows of the sounds: soft responses, posteriors p(e|s) and event relevance d (sections 4.2, 4.4).
 
-Posteriors and relevance are measured on the training split alone. The paper says "all samples"; what is
+Posteriors and relevance are measured on the training split alone, by default. The paper says "all samples"; what is
 learned from test recordings would come back as test scores.
 
 Chapter: The knowledge of sounds.
@@ -88,29 +88,12 @@ def event_relevance(soft_responses: np.ndarray, targets: np.ndarray, scenes: int
     return np.stack(found)
 
 
-def measured_on(preset: Preset, targets: np.ndarray, splits: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the rows that posteriors and relevance are measured on.
-
-    Args:
-        preset: its field ``posteriors`` decides.
-        targets: (samples,) scene indices.
-        splits: rows of each split.
-    """
-    if preset.posteriors == "train":
-        return splits["train"]
-    # The official code's own 70 % were drawn by sample, so siblings of test pairs and test pairs are among them.
-    rows = np.concatenate([splits[name] for name in ("train", "validation", "test")])
-    generator = np.random.default_rng(0)
-    shares = [generator.permutation(mine := rows[targets[rows] == k])[: int(0.7 * len(mine))] for k in set(targets)]
-    return np.sort(np.concatenate(shares))
-
-
 def knowledge_of(
     network: Pretrained,
     backbone: str,
     inputs: Inputs,
     data_key: str,
-    splits: dict[str, np.ndarray],
+    rows: np.ndarray,
     scenes: int,
     preset: Preset = PAPER,
     device: str = "auto",
@@ -122,12 +105,11 @@ def knowledge_of(
         backbone: its name in `models.BACKBONES`.
         inputs: of the dataset; teacher and student see the same normalised spectrograms.
         data_key: hash of the dataset's files and split.
-        splits: rows of each split.
+        rows: of the samples that posteriors and relevance are measured on, see `splits.posterior_rows`.
         scenes: number of scenes.
-        preset: says what posteriors and relevance are.
+        preset: says what relevance is.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
     """
-    rows = measured_on(preset, inputs.targets, splits)
     bands = [inputs.normaliser.band_mean.tolist(), inputs.normaliser.band_std.tolist()]
     heard = digest(network.key, data_key, bands, code_digest("advance_lib.transfer.knowledge"))
 

@@ -38,7 +38,8 @@ class Preset:
 
     posteriors: Literal["train", "leaky"] = "train"
     """p(e|s) and d are measured on the training split (our reading of section 4.4, which says all samples) or on 70 %
-    of each scene's samples drawn without regard to the split (scene_to_event_prior.py:67; data_partition.py:104)."""
+    of each scene's samples, other ones than those of the training split where locations have siblings
+    (scene_to_event_prior.py:67; data_partition.py:104; `splits.posterior_rows` has the rule)."""
 
     n_fft: Literal[1024, 4096] = 1024
     """Length of the Fourier transform; the window has 1,024 samples (section 5.1; CVS_dataset.py:18)."""

@@ -5,8 +5,8 @@ import pytest
 
 from advance_lib.cache import UserError
 from advance_lib.data.catalogue import read_catalogue
-from advance_lib.data.dataset import Split, inputs_of, open_dataset, split_named
-from advance_lib.data.splits import shared_locations
+from advance_lib.data.dataset import inputs_of, open_dataset
+from advance_lib.data.splits import Split, shared_locations, split_named
 from advance_lib.experiments.profiles import PROFILES
 from advance_lib.transfer.presets import CODE, PAPER
 
@@ -47,18 +47,9 @@ def test_a_scene_without_a_split_is_an_error(tiny):
         open_dataset(str(tiny), SMOKE)
 
 
-def test_the_official_split_from_a_listing(tiny, tmp_path):
-    """The library takes the path of the authors' list; the tables then use their split."""
-    listing = tmp_path / "av-geotag.npy"
-    pairs = {i: sorted(f"{p.parent.name}/{p.stem}" for p in (tiny / "vision" / s).iterdir())
-             for i, s in enumerate(("desert", "ice", "wood"))}  # fmt: skip
-    np.save(listing, np.array(pairs, dtype=object), allow_pickle=True)
-    dataset = open_dataset(str(tiny), SMOKE, split_named(str(listing)))
-    counts = dataset.catalogue.drop_duplicates("location").groupby(["scene", "split"]).size().unstack()
-    assert counts[["train", "validation", "test"]].to_numpy().tolist() == 3 * [[7, 1, 2]]
-    assert shared_locations(dataset.catalogue, dataset.catalogue["split"]) == 0
-    with pytest.raises(UserError, match="no split"):
-        split_named("elsewhere.npy")
+def test_a_users_folder_has_no_official_split(tiny):
+    with pytest.raises(UserError, match=r"42 of 42 pairs are not among ADVANCE's, such as desert/00000 and desert/\d+"):
+        open_dataset(str(tiny), SMOKE, Split("official"))
 
 
 def own_split(folder, change=None):

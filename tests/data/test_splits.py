@@ -1,9 +1,22 @@
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib.data.catalogue import DatasetError
+import advance_lib.data
+from advance_lib.cache import UserError
+from advance_lib.data.catalogue import DatasetError, location_of
 from advance_lib.data.published import ADVANCE_COUNTS
-from advance_lib.data.splits import SPLITS, shared_locations, split_by_location, split_by_pair
+from advance_lib.data.splits import (
+    SPLITS,
+    official_split,
+    posterior_rows,
+    shared_locations,
+    split_by_location,
+    split_by_pair,
+    split_named,
+)
 
 
 @pytest.fixture
@@ -65,3 +78,63 @@ def test_a_split_by_pair_leaks_as_probability_says(advance):
     expected = (1 - 0.3 ** (sizes - 1)).mean()
     assert abs(shared_locations(advance, split) - expected) < 0.05
     assert split.value_counts()["train"] == int(0.7 * len(advance))
+
+
+@pytest.fixture
+def authors():
+    """All pairs of ADVANCE, in the catalogue's order."""
+    table = pd.read_csv(Path(advance_lib.data.__file__).with_name("official_split.csv"), dtype={"id": str})
+    return table[["scene", "id"]].assign(location=table["id"].map(location_of)).sort_values(["scene", "id"])
+
+
+def test_the_official_split_is_that_of_the_authors(authors):
+    split = official_split(authors)
+    assert split.value_counts().to_dict() == {"train": 3537, "test": 1063, "validation": 475}
+    assert shared_locations(authors, split) == 0 and split.index.equals(authors.index)
+    counts = authors.groupby("scene").agg(pairs=("id", "size"), locations=("location", "nunique"))
+    assert {scene: tuple(row) for scene, row in counts.iterrows()} == ADVANCE_COUNTS
+
+
+def test_names_of_scenes_may_be_spelt_otherwise(authors):
+    other = authors.assign(scene=authors["scene"].str.title().str.replace(" ", "_"))
+    assert official_split(other).equals(official_split(authors))
+
+
+def test_only_advance_has_an_official_split(authors):
+    some = authors.head(100)
+    with pytest.warns(UserWarning, match=r"4975 of the 5,075 pairs of ADVANCE are not here"):
+        assert official_split(some).equals(official_split(authors).head(100))
+    strange = pd.DataFrame({"scene": "lake", "id": ["00001", "x", "y"]})
+    with pytest.raises(
+        DatasetError, match=r"^3 of 103 pairs .*, such as lake/00001 and lake/x; .* choose --split location$"
+    ):
+        official_split(pd.concat([some, strange]))
+
+
+def test_the_posteriors_of_advance_are_measured_on_the_authors_samples(authors):
+    pairs = authors.assign(split=official_split(authors))
+    rows = posterior_rows(pairs, "leaky")
+    assert len(rows) == 3548 and (pairs["split"].iloc[rows] == "test").sum() == 448
+    alone = pairs.iloc[rows][lambda table: table["scene"].isin(["forest", "beach", "residential"])]
+    assert set(alone["split"]) == {"train"}  # one pair a location
+    assert posterior_rows(pairs, "train").tolist() == np.flatnonzero(pairs["split"] == "train").tolist()
+
+
+def test_the_posteriors_of_other_pairs_leak_through_siblings_alone():
+    """Scene ice has one pair a location, scene wood five; an exam lies behind."""
+    rows = [("ice", f"{i}", f"{i}") for i in range(50)] + [("wood", f"w{i}", f"w{i // 5}") for i in range(50)]
+    pairs = pd.DataFrame(rows, columns=["scene", "id", "location"])
+    pairs = pairs.assign(split=split_by_location(pairs))
+    exam = pairs.head(20).assign(split="exam")
+    pairs = pd.concat([pairs, exam], ignore_index=True)
+    leaky, train = posterior_rows(pairs, "leaky"), posterior_rows(pairs, "train")
+    assert set(pairs["split"].iloc[train]) == {"train"}
+    assert leaky[leaky < 50].tolist() == train[train < 50].tolist() and leaky.max() < 100
+    assert (leaky >= 50).sum() == 35 and (pairs["split"].iloc[leaky] == "test").sum() > 3
+    assert np.array_equal(leaky, posterior_rows(pairs, "leaky"))
+
+
+def test_a_split_that_there_is_not():
+    assert split_named("official").by == "official"
+    with pytest.raises(UserError, match=r"no split 'av-geotag\.npy'; choose own, location, given, official, pair"):
+        split_named("av-geotag.npy")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from advance_lib.cache import UserError
-from advance_lib.data.dataset import Split
+from advance_lib.data.splits import Split
 from advance_lib.experiments import profiles, runs
 from advance_lib.experiments.runs import Request, finished, load_checkpoint, recipe_in
 from advance_lib.experiments.settings import parse_seeds
