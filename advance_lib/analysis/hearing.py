@@ -3,24 +3,12 @@
 Chapter: Real photographs, real recordings.
 """
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from advance_lib.cache import PACKAGE
 from advance_lib.data.dataset import Dataset
 from advance_lib.models.audioset import event_names
-
-
-@cache
-def advance_posteriors() -> pd.DataFrame:
-    """Return p(event|scene) of ADVANCE as published: 527 rows in AudioSet's order, one column a scene.
-
-    Source: posteriors published with the official code, DTaoo/Multimodal-Aerial-Scene-Recognition at b5345f5 (MIT).
-    """
-    return pd.read_csv(PACKAGE / "data" / "advance_posteriors.csv", index_col="event")
 
 
 def agreement(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from advance_lib.data.published import METRICS, paper_scores
+from advance_lib.data.published import paper_scores
 from advance_lib.data.splits import Split
 from advance_lib.experiments.cells import TABLES, heading
 from advance_lib.experiments.runs import Run, finished
 from advance_lib.experiments.settings import L_S_CELLS, Settings
+from advance_lib.training.metrics import METRICS
 
 METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
 

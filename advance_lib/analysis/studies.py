@@ -27,12 +27,13 @@ from advance_lib.analysis.claims import (
 )
 from advance_lib.analysis.distributions import SHOWN, compound_of, event_distribution, separations
 from advance_lib.analysis.events import distances
-from advance_lib.analysis.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
+from advance_lib.analysis.hearing import agreement, mixed_events, recall_of_mixed
 from advance_lib.analysis.robustness import guesses, robustness
 from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
 from advance_lib.analysis.statistics import paired_t_over_seeds
 from advance_lib.cache import PACKAGE, UserError, cores, write_json
+from advance_lib.data.published import advance_posteriors
 from advance_lib.experiments.cells import CELLS, TRANSFERS
 from advance_lib.experiments.runs import Request, Run, environment, finished, known_of
 from advance_lib.experiments.settings import Settings

@@ -101,8 +101,8 @@ def official_split(catalogue: pd.DataFrame) -> pd.Series:
     if len(unknown := catalogue[split.isna()]):
         examples = " and ".join((unknown["scene"] + "/" + unknown["id"])[:2])
         raise DatasetError(
-            f"{len(unknown)} of {len(catalogue)} pairs are not among ADVANCE's, such as {examples}; only ADVANCE has an "
-            "official split: choose --split location"
+            f"{len(unknown)} of {len(catalogue)} pairs are not among ADVANCE's, such as {examples}; only ADVANCE has "
+            "an official split: choose --split location"
         )
     if absent := len(_authors().index.difference(keys)):
         warnings.warn(f"{absent} of the {len(_authors()):,} pairs of ADVANCE are not here", stacklevel=2)

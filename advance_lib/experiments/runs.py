@@ -38,7 +38,6 @@ from advance_lib.cache import (
     written_whole,
 )
 from advance_lib.data.dataset import Dataset, inputs_of, open_dataset
-from advance_lib.data.published import METRICS
 from advance_lib.data.splits import THE_SPLIT, Split, posterior_rows
 from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
@@ -56,7 +55,7 @@ from advance_lib.training.loop import (
     start,
     weights_file,
 )
-from advance_lib.training.metrics import weighted_scores
+from advance_lib.training.metrics import METRICS, weighted_scores
 from advance_lib.transfer.knowledge import Knowledge, knowledge_of
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser

@@ -4,18 +4,18 @@ An instrument is a function (rng, seconds, rate) -> (round(seconds * rate),) flo
 tempo, density and timbre, so that two takes of an event differ as two recordings would, and it sounds at
 least every five seconds. `synthesise` brings takes to a common loudness; `mix` makes a recording of several.
 
-How likely an event is in a scene is not invented: `published_posteriors.csv` holds p(event | scene), the
-posteriors published with the official code, DTaoo/Multimodal-Aerial-Scene-Recognition at b5345f5.
+How likely an event is in a scene is not invented: `published.advance_posteriors` has p(event | scene), published with
+the official code.
 """
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from advance_lib.data.published import advance_posteriors
 from advance_lib.miniature.synthesis import (
     bandpass,
     buzz,
@@ -590,14 +590,11 @@ def synthesise(event: str, rng: Generator, seconds: float, rate: int) -> np.ndar
 
 @cache
 def _posteriors() -> pd.DataFrame:
-    table = pd.read_csv(Path(__file__).with_name("published_posteriors.csv"), index_col="event")
-    return table.drop(columns="audioset_index").loc[list(EVENTS)]
+    return advance_posteriors().loc[list(EVENTS)]
 
 
 def published_posteriors() -> pd.DataFrame:
     """Posteriors p(event | scene) of ADVANCE, rounded to four digits as published.
-
-    Source: posteriors published with the official code, DTaoo/Multimodal-Aerial-Scene-Recognition at b5345f5.
 
     Returns:
         One row per event of EVENTS, one column per scene (13).

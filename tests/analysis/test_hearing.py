@@ -2,22 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib.analysis.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
+from advance_lib.analysis.hearing import agreement, mixed_events, recall_of_mixed
 from advance_lib.data.dataset import open_dataset
-from advance_lib.data.published import SCENES
 from advance_lib.experiments.profiles import get_profile
 from advance_lib.models.audioset import event_names
-
-
-def test_the_published_posteriors_are_those_of_advance(shared):
-    given = pd.read_csv(shared / "advance" / "scene_event_posteriors.csv", index_col="event")
-    assert advance_posteriors().equals(given[list(SCENES)])
-
-
-def test_the_published_posteriors_are_in_audiosets_order():
-    table = advance_posteriors()
-    assert tuple(table.index) == event_names() and tuple(table.columns) == SCENES
-    assert table.loc["Speech", "airport"] == 0.6041
 
 
 def test_agreement_by_hand():

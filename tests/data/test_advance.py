@@ -14,7 +14,6 @@ from advance_lib.data import fetching as download
 from advance_lib.data.advance import ARCHIVES, RECORD, deviations, fetch_advance
 from advance_lib.data.catalogue import DatasetError
 from advance_lib.data.fetching import Patience
-from advance_lib.data.published import advance_counts
 from tests.file_server import file_server, md5
 from tests.pairs import write_pair
 
@@ -217,12 +216,6 @@ def test_no_deviation_where_the_counts_are_those_published(original, monkeypatch
 def test_no_dataset_at_all(tmp_path):
     with pytest.raises(DatasetError):
         deviations(tmp_path)
-
-
-def test_the_counts_are_those_of_the_shared_table(shared):
-    table = pd.read_csv(shared / "advance" / "class_statistics.csv", index_col="scene")
-    assert table[["pairs", "locations"]].equals(advance_counts())
-    assert tuple(advance_counts().sum()) == (5075, 2696) and len(advance_counts()) == 13
 
 
 def test_the_command(server, publish, target, capsys, monkeypatch):
