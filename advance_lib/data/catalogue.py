@@ -131,13 +131,13 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
                 problems.append(f"{sense}/{scene}/{pair_id}: several files ({names}); keep one")
         sides[sense] = files.drop_duplicates(["scene", "id"], keep=False)
     pairs = sides["vision"].merge(
-        sides["sound"], on=["scene", "id"], how="outer", suffixes=("_image", "_sound"), indicator=True
+        sides["sound"], on=["scene", "id"], how="outer", suffixes=("_image", "_sound"), indicator="sides"
     )
-    for row in pairs[pairs["_merge"] != "both"].itertuples():
-        there, missing = ("image", "sound") if row._5 == "left_only" else ("sound", "image")
+    for row in pairs[pairs["sides"] != "both"].itertuples():
+        there, missing = ("image", "sound") if row.sides == "left_only" else ("sound", "image")
         path = getattr(row, f"path_{there}")
         problems.append(f"{path}: has no {missing} of the same id; add it or remove the file")
-    pairs = pairs[pairs["_merge"] == "both"]
+    pairs = pairs[pairs["sides"] == "both"]
     checked = _checked(folder, [*pairs["path_image"], *pairs["path_sound"]])
     problems += [problem for problem in checked["problem"] if problem]
     if problems and not skip_broken:
