@@ -7,7 +7,8 @@ import sys
 
 sys.path.insert(0, workflow.basedir)
 from advance_lib.cache import build_folder, code_digest, file_digest
-from advance_lib.graph import chapters, dataset_state, requested
+from advance_lib.data.advance import dataset_state
+from advance_lib.graph import chapters, requested
 from advance_lib.models.weights import WEIGHTS
 
 asked = requested(config)

@@ -1,6 +1,5 @@
 """What the graph in ``Snakefile`` needs to know before anything runs; imports nothing heavy."""
 
-import os
 import re
 import shlex
 import sys
@@ -89,20 +88,6 @@ def texts() -> tuple[Path, ...]:
     left_out = re.compile(r"/(\.|__pycache__)")
     shown = [path for path in inside if not left_out.search(path.relative_to(CHECKOUT).as_posix())]
     return (CHECKOUT / "_config.yml", CHECKOUT / "_toc.yml", *shown, *sorted(PACKAGE.rglob("*.py")))
-
-
-def advance_folder() -> Path:
-    """Return where ADVANCE is expected: ``$ADVANCE_DATA``, else ``data/ADVANCE`` in the checkout."""
-    return Path(os.environ.get("ADVANCE_DATA") or CHECKOUT / "data" / "ADVANCE")
-
-
-def dataset_state(dataset: str) -> str:
-    """Return a quick key of a folder's files: their names, sizes and dates; contents are checked later."""
-    if dataset == "miniature":
-        return dataset
-    folder = advance_folder() if dataset == "advance" else Path(dataset).expanduser()
-    files = [*folder.glob("*.csv"), *(path for path in folder.glob("*/*/*") if path.is_file())]
-    return digest(sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError, digest
+from advance_lib.data.advance import advance_folder
 from advance_lib.data.catalogue import catalogue_digest, read_catalogue
 from advance_lib.data.features import image_array, log_mel_array
 from advance_lib.data.splits import SPLITS, THE_SPLIT, Split
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.sources import RENDERED, Sources
-from advance_lib.graph import advance_folder
 from advance_lib.miniature.world import World, render_world
 from advance_lib.models.mn04 import early_maps
 from advance_lib.models.weights import weights_file
