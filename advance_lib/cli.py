@@ -218,7 +218,7 @@ def download(arguments: argparse.Namespace) -> None:
 def construct(arguments: argparse.Namespace) -> None:
     from advance_lib.construct.area import parse_area
     from advance_lib.construct.construction import construct as build
-    from advance_lib.construct.datasheet import summary
+    from advance_lib.construct.export import summary
     from advance_lib.construct.plan import plan_for
 
     names = (

@@ -1,13 +1,18 @@
-"""An area of the Earth between two meridians and two parallels, and the square around a place.
+"""An area of the Earth between two meridians and two parallels, the square around a place, and map tiles' pixels.
+
+Map tiles are in Web Mercator: at zoom z the world is a square of 2^z × 2^z tiles; global pixels count from its upper
+left corner, at 180° west and 85.05° north. Formulas: EPSG 3857; https://wiki.openstreetmap.org/wiki/Slippy_map_tilenames.
 
 Chapter: Building a dataset.
 """
 
 from dataclasses import astuple, dataclass
-from math import cos, degrees, isfinite, radians
+from math import asinh, atan, ceil, cos, degrees, isfinite, log2, pi, radians, sinh, tan
 
 from advance_lib.cache import UserError
-from advance_lib.construct.mercator import EARTH_RADIUS, NORTHERN_EDGE
+
+EARTH_RADIUS = 6378137.0  # metres, the equator of WGS 84
+NORTHERN_EDGE = degrees(atan(sinh(pi)))  # where the square world ends, 85.05°
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,33 @@ def around(latitude: float, longitude: float, metres: float) -> Area:
     half = degrees(metres / 2 / EARTH_RADIUS)
     across = half / cos(radians(latitude))
     return Area(_wrapped(longitude - across), latitude - half, _wrapped(longitude + across), latitude + half)
+
+
+def to_pixel(latitude: float, longitude: float, zoom: int, tile: int = 256) -> tuple[float, float]:
+    """Return the global pixel (x to the right, y down) of a place.
+
+    Args:
+        latitude: in degrees, between the edges of the map at ±85.05.
+        longitude: in degrees.
+        zoom: of the tiles.
+        tile: side of a tile in pixels.
+    """
+    world = tile * 2**zoom
+    return (longitude + 180) / 360 * world, (1 - asinh(tan(radians(latitude))) / pi) / 2 * world
+
+
+def to_degrees(x: float, y: float, zoom: int, tile: int = 256) -> tuple[float, float]:
+    """Return latitude and longitude, in degrees, of a global pixel."""
+    world = tile * 2**zoom
+    return degrees(atan(sinh(pi * (1 - 2 * y / world)))), x / world * 360 - 180
+
+
+def ground_resolution(latitude: float, zoom: int, tile: int = 256) -> float:
+    """Return how many metres on the ground a pixel spans at a latitude in degrees."""
+    return 2 * pi * EARTH_RADIUS * cos(radians(latitude)) / (tile * 2**zoom)
+
+
+def zoom_for(latitude: float, metres_per_pixel: float, tile: int = 256) -> int:
+    """Return the first zoom whose pixels are at least as fine as some metres a pixel at a latitude in degrees."""
+    coarsest = ground_resolution(latitude, 0, tile)
+    return max(0, ceil(log2(coarsest / metres_per_pixel) - 1e-9))  # rounding must not cost a zoom

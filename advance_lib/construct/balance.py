@@ -17,8 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from advance_lib.construct.area import around
-from advance_lib.construct.mercator import EARTH_RADIUS
+from advance_lib.construct.area import EARTH_RADIUS, around
 
 DIRECTIONS = ("north", "east", "south", "west")  # of the siblings _1, _2, _3, _4
 

@@ -19,7 +19,7 @@ import xyzservices.providers
 from PIL import Image
 
 from advance_lib.cache import UserError, digest
-from advance_lib.construct.mercator import ground_resolution, to_pixel, zoom_for
+from advance_lib.construct.area import ground_resolution, to_pixel, zoom_for
 from advance_lib.data.fetching import USUAL, FetchError, Patience, fetch_file
 
 WEB_MERCATOR = "EPSG:3857"

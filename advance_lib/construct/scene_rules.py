@@ -17,8 +17,7 @@ from math import cos, pi, radians
 
 import shapely
 
-from advance_lib.construct.area import Area
-from advance_lib.construct.mercator import EARTH_RADIUS
+from advance_lib.construct.area import EARTH_RADIUS, Area
 from advance_lib.construct.overpass import Feature
 
 TIE = 1.25  # the strongest scene of a priority must be this many times as strong as the next one

@@ -10,10 +10,9 @@ from collections import Counter
 from dataclasses import replace
 
 from advance_lib.cache import UserError, write_json
-from advance_lib.construct.area import around
+from advance_lib.construct.area import NORTHERN_EDGE, around
 from advance_lib.construct.balance import Pair, balanced, locations
 from advance_lib.construct.export import export
-from advance_lib.construct.mercator import NORTHERN_EDGE
 from advance_lib.construct.photographs import MissingImagery, imagery_named, terms_of
 from advance_lib.construct.recordings import MissingPreview, Recording, search, token_from_environment
 from advance_lib.construct.review import LEAVE_OUT, Row, merged, read_review, write_review

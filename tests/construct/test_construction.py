@@ -22,7 +22,7 @@ from advance_lib.cache import UserError, build_folder, digest
 from advance_lib.construct import construction, photographs, steps
 from advance_lib.construct.area import Area
 from advance_lib.construct.construction import STEPS
-from advance_lib.construct.datasheet import summary
+from advance_lib.construct.export import summary
 from advance_lib.construct.plan import Plan, plan_for
 from advance_lib.construct.review import LEAVE_OUT, read_review, write_review
 from advance_lib.data.catalogue import read_catalogue

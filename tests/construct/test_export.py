@@ -7,8 +7,7 @@ import pytest
 from advance_lib.cache import UserError, write_json
 from advance_lib.construct.area import Area
 from advance_lib.construct.balance import Pair
-from advance_lib.construct.datasheet import labelled, summary
-from advance_lib.construct.export import export
+from advance_lib.construct.export import export, labelled, summary
 from advance_lib.construct.plan import Beginning, Plan
 from advance_lib.construct.recordings import Recording
 from advance_lib.construct.review import LEAVE_OUT, Row, write_review
