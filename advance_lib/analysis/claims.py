@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from advance_lib.analysis.calibration import expected_calibration_error
 from advance_lib.analysis.statistics import (
     bootstrap_mean,
     bootstrap_over_locations,
     holm,
     location_confusions,
     paired_t_over_seeds,
+    reliability_error,
     weighted_f,
 )
 from advance_lib.experiments.cells import TRANSFERS
@@ -226,7 +226,7 @@ def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: 
     return pd.Series(mean(other) - mean(base), index=list(scenes), name=other)
 
 
-def calibration_errors(runs: Sequence[Run], split: str) -> pd.Series:
+def reliability_errors(runs: Sequence[Run], split: str) -> pd.Series:
     """Return the expected calibration error of each cell, mean over seeds, percent."""
-    found = [(run.request.cell, expected_calibration_error(*reversed(codes(run, split)[:2]))) for run in runs]
+    found = [(run.request.cell, reliability_error(*reversed(codes(run, split)[:2]))) for run in runs]
     return pd.DataFrame(found, columns=["cell", "ece"]).groupby("cell", sort=False)["ece"].mean()

@@ -17,17 +17,25 @@ from advance_lib.analysis.activation import localisation
 from advance_lib.analysis.claims import (
     BOTH,
     COMPARISONS,
-    calibration_errors,
     class_gains,
     compare,
     compare_means,
     confusions,
     difference,
     judged,
+    reliability_errors,
 )
-from advance_lib.analysis.distributions import SHOWN, compound_of, event_distribution, separations
-from advance_lib.analysis.events import distances
-from advance_lib.analysis.hearing import advance_posteriors, agreement, mixed_events, recall_of_mixed
+from advance_lib.analysis.events import (
+    SHOWN,
+    advance_posteriors,
+    agreement,
+    compound_of,
+    distances,
+    event_distribution,
+    mixed_events,
+    recall_of_mixed,
+    separations,
+)
 from advance_lib.analysis.robustness import guesses, robustness
 from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
@@ -106,7 +114,7 @@ def tables(settings: Settings) -> dict:
     for split in splits_of(runs):
         comparisons[split] = {str(n): _rounded(compare(runs, pairs, split)) for n, pairs in COMPARISONS.items()}
         claims[split] = _rounded(judged(runs, split))
-        calibration[split] = calibration_errors(runs, split).round(3).to_dict()
+        calibration[split] = reliability_errors(runs, split).round(3).to_dict()
         gains[split] = {
             transfer: class_gains(runs, f"{BOTH}Ls", f"{BOTH}{transfer}", split, scenes).round(2).to_dict()
             for transfer in TRANSFERS

@@ -146,7 +146,7 @@ def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw accuracy over confidence, one line a cell; the larger a dot, the more samples are in its bin.
 
     Args:
-        tables: cell to table from `calibration.reliability`.
+        tables: cell to table from `statistics.reliability`.
     """
     figure, axis = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
     axis.plot([0, 100], [0, 100], color=PAPER_COLOUR, linewidth=1, linestyle="--", label="confidence = accuracy")

@@ -11,13 +11,13 @@ from advance_lib.analysis.claims import (
     CLAIMS,
     COMPARISONS,
     Claim,
-    calibration_errors,
     class_gains,
     codes,
     compare,
     compare_means,
     confusions,
     judged,
+    reliability_errors,
     verdict,
 )
 from advance_lib.analysis.statistics import holm
@@ -159,8 +159,8 @@ def test_gains_by_scene(runs):
         assert gains[scene] == pytest.approx(by_hand(runs[4:], scene) - by_hand(runs[:4], scene))
 
 
-def test_calibration_of_each_cell(runs):
-    errors = calibration_errors(runs, "test")
+def test_reliability_of_each_cell(runs):
+    errors = reliability_errors(runs, "test")
     assert list(errors.index) == ["image/Ls", f"{BOTH}Ls"]
     accuracy = [np.mean(codes(run, "test")[0] == codes(run, "test")[1].argmax(1)) for run in runs]
     gaps = [100 * abs(0.8 - value) for value in accuracy]  # every prediction has the confidence 0.8: one bin
