@@ -347,7 +347,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(
         "study", study, "run a long study and keep its results as a small JSON file", seeds=True, sources=True
     )
-    command.add_argument("name", help="tables, presets, weights, inside, hearing, reasons or difficulty")
+    command.add_argument("name", help="tables, presets, alpha_beta, inside, hearing, reasons or difficulty")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")

@@ -188,7 +188,7 @@ def presets(settings: Settings) -> dict:
     return record(what, settings, every, effects=_rounded(pd.DataFrame(effects)))
 
 
-def weights(settings: Settings) -> dict:
+def alpha_beta(settings: Settings) -> dict:
     """Vary α, and β for L_E, and return the best validation F-score of each run; no test score is looked at."""
     groups: dict[object, list[Request]] = {}
     for transfer in TRANSFERS:
@@ -341,7 +341,7 @@ def difficulty_table(kept: dict) -> pd.DataFrame:
     return pd.concat([table, *below]).rename_axis("world")
 
 
-STUDIES = {study.__name__: study for study in (tables, presets, weights, inside, hearing, reasons, difficulty)}
+STUDIES = {study.__name__: study for study in (tables, presets, alpha_beta, inside, hearing, reasons, difficulty)}
 
 
 def run_study(name: str, settings: Settings, path: Path, **options: object) -> Path:

@@ -83,10 +83,10 @@ def test_a_missing_reference_names_the_remedy(tmp_path, monkeypatch):
 
 def test_a_study_is_kept_and_found_again(settings, asked, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RESULTS", tmp_path)
-    path = tmp_path / "weights-tiny.json"
-    assert studies.run_study("weights", settings, path) == path
-    assert studies.reference("weights-tiny") == json.loads(path.read_text())
-    with pytest.raises(UserError, match="no study 'guesses'; choose one of tables, presets, weights"):
+    path = tmp_path / "alpha_beta-tiny.json"
+    assert studies.run_study("alpha_beta", settings, path) == path
+    assert studies.reference("alpha_beta-tiny") == json.loads(path.read_text())
+    with pytest.raises(UserError, match="no study 'guesses'; choose one of tables, presets, alpha_beta"):
         studies.run_study("guesses", settings, path)
 
 
@@ -121,7 +121,7 @@ def test_a_mean_over_epochs_moves_the_interval_with_it(settings, asked):
 
 
 def test_the_grid_holds_validation_scores_alone(settings, asked):
-    grid = pd.DataFrame(studies.weights(settings)["grid"])
+    grid = pd.DataFrame(studies.alpha_beta(settings)["grid"])
     assert list(grid.columns) == ["transfer", "alpha", "beta", "seed", "validation"]
     e = grid[grid["transfer"] == "E"]
     assert {*zip(e["alpha"], e["beta"], strict=True)} == {(a, b) for a in studies.ALPHAS for b in studies.BETAS}
