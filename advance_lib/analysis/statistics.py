@@ -187,16 +187,9 @@ def paired_t_over_seeds(base: np.ndarray, other: np.ndarray, level: float = 0.05
         deviation = 0.0 if seeds > 1 else np.nan
         return PairedTest(difference, deviation, np.nan, np.nan if difference else 1.0, np.nan, np.nan)
     deviation = float(differences.std(ddof=1))
-    error = deviation / np.sqrt(seeds)
-    p = 2 * stats.t.sf(abs(difference / error), seeds - 1)
-    return PairedTest(
-        difference,
-        deviation,
-        t=float(difference / error),
-        p=float(p),
-        effect=difference / deviation,
-        detectable=float(_noncentrality(seeds, level, power) * error),
-    )
+    t, p = stats.ttest_1samp(differences, 0)
+    detectable = _noncentrality(seeds, level, power) * deviation / np.sqrt(seeds)
+    return PairedTest(difference, deviation, float(t), float(p), difference / deviation, float(detectable))
 
 
 def holm(p: np.ndarray) -> np.ndarray:
