@@ -58,7 +58,7 @@ study: $(READY)  ## renew the reference runs under results/: five seeds of all t
 	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 	$(BIN)/advance study inside --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
-	$(BIN)/advance study weights --seeds 2 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
+	$(BIN)/advance study alpha_beta --seeds 2 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
 
 clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake

@@ -128,8 +128,12 @@ def study(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments)
     both = zip(astuple(settings.sources), astuple(RENDERED), strict=True)
     others = [source for source, usual in both if source != usual]  # so that no record overwrites another's
+    options = {name: value for name in ("worlds", "difficulties", "odds") if (value := getattr(arguments, name))}
+    if options and arguments.name != "difficulty":
+        raise UserError(f"--{next(iter(options))} is for the study 'difficulty' only")
+    others += ["tried"] if options else []
     name = "-".join([arguments.name, Path(arguments.dataset).name, *others])
-    print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json"))
+    print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json", **options))
 
 
 def bench(arguments: argparse.Namespace) -> None:
@@ -255,12 +259,6 @@ def pages(arguments: argparse.Namespace) -> None:
     print(build_pages(arguments.profile, arguments.dataset))
 
 
-def calibrate(arguments: argparse.Namespace) -> None:
-    from advance_lib.analysis.difficulty import report
-
-    report(arguments.worlds, arguments.difficulties, arguments.odds)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="advance", description="Audiovisual aerial scene recognition, after Hu et al., ECCV 2020."
@@ -349,8 +347,11 @@ def _parser() -> argparse.ArgumentParser:
     command = add(
         "study", study, "run a long study and keep its results as a small JSON file", seeds=True, sources=True
     )
-    command.add_argument("name", help="tables, presets, weights, inside, hearing or reasons")
+    command.add_argument("name", help="tables, presets, alpha_beta, inside, hearing, reasons or difficulty")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
+    command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
+    command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
+    command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")
 
     command = add(
         "bench", bench, "measure how fast this machine trains, beside its limits, and keep the figures as JSON"
@@ -422,11 +423,6 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     add("pages", pages, "build the book's pages from executed chapters and print the first one", seeds=True)
-
-    command = add("calibrate", calibrate, "measure the unimodal scores of mini on other worlds", dataset=False)
-    command.add_argument("--worlds", type=int, nargs="+", default=[101, 102, 103], help="seeds of the worlds")
-    command.add_argument("--difficulties", type=float, nargs="*", default=[], help="of the photographs, to try")
-    command.add_argument("--odds", type=float, nargs="*", default=[], help="factors g on the events' odds, to try")
     return parser
 
 

@@ -17,7 +17,6 @@ COMMANDS = (
     "construct",
     "chapter",
     "pages",
-    "calibrate",
 )
 
 
@@ -49,6 +48,8 @@ def test_every_option_has_a_help_text():
         (["table", "1", "--field", "relevance=ica"], "preset field 'relevance'"),
         (["train", "--split", "theirs.npy"], "no split 'theirs.npy'"),
         (["study", "everything"], "no study 'everything'"),
+        (["study", "tables", "--odds", "3"], "--odds is for the study 'difficulty' only"),
+        (["study", "difficulty", "--dataset", "nowhere"], "nowhere: only the miniature's difficulty can be set"),
         (["listen", "nowhere.wav"], "nowhere.wav: no such file"),
         (["listen", "pyproject.toml", "--top", "0"], "--top 0"),
         (["download", "weights", "mn99"], "no weights 'mn99'"),

@@ -130,7 +130,7 @@ def site(tmp_path_factory):
     contents["parts"] = [{"caption": "All", "chapters": [{"file": "book/table1"}, {"file": "book/api"}]}]
     (source / "_toc.yml").write_text(yaml.safe_dump(contents))
     (source / "book" / "status.md").write_text("# Status\n\n```{learning-goals}\n```\n")
-    (source / "book" / "api.md").write_text(API.format("advance_lib.analysis.calibration"))
+    (source / "book" / "api.md").write_text(API.format("advance_lib.analysis.statistics"))
     notebook = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
     for text in CHAPTER.split("%%\n"):
         if re.match(r"\d|print", text):
@@ -156,7 +156,7 @@ def read(page):
 def test_the_reference_links_chapters_code_and_goals(site):
     article = read(site / "book" / "api.html").article
     assert article.find("a", string="Table 1")["href"] == "table1.html"
-    assert article.select_one('a[href="#advance_lib.analysis.calibration.reliability"] code').text == "reliability"
+    assert article.select_one('a[href="#advance_lib.analysis.statistics.reliability"] code').text == "reliability"
     assert "Parameters" in article.text and "Return type" not in article.text and "`" not in article.text
     goal = read(site / "book" / "status.html").select_one("article li")
     assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page."

@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from advance_lib.analysis.calibration import expected_calibration_error
+from advance_lib.analysis.scores import cells_shown
 from advance_lib.analysis.statistics import (
     bootstrap_mean,
     bootstrap_over_locations,
     holm,
     location_confusions,
     paired_t_over_seeds,
+    reliability_error,
     weighted_f,
 )
+from advance_lib.data.published import PAPER_SCORES
 from advance_lib.experiments.cells import TRANSFERS
 from advance_lib.experiments.runs import Run
 
@@ -27,7 +29,7 @@ CHANCE = "chance"
 
 BOTH = "image+sound/"
 
-# Pairs (baseline, approach) of each table.
+# Pairs (baseline, approach) of each of the paper's tables.
 COMPARISONS: dict[int, tuple[tuple[str, str], ...]] = {
     1: (("image/Ls", f"{BOTH}Ls"), *((f"{BOTH}Ls", f"{BOTH}{transfer}") for transfer in TRANSFERS)),
     2: tuple(
@@ -90,6 +92,22 @@ CLAIMS = (
         for transfer in ("KL|Nv+a", "SQ|Nv+a")
     ),
 )
+
+
+def comparisons(number: int, runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Return what to `compare` for one of the paper's tables: its own pairs, then approaches that the paper lacks.
+
+    An approach of your own is compared with L_s from the same senses or, without scene labels, with chance.
+
+    Args:
+        number: of the table.
+        runs: pairs of which a side was not run are left out.
+    """
+    found = dict.fromkeys(run.request.cell for run in runs)
+    own = [cell for cell in cells_shown(number, found) if cell not in PAPER_SCORES]
+    bases = [CHANCE if "/only " in cell else f"{cell.split('/')[0]}/Ls" for cell in own]
+    pairs = [*COMPARISONS[number], *zip(bases, own, strict=True)]
+    return [pair for pair in pairs if {*pair} <= {*found, CHANCE}]
 
 
 def codes(run: Run, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -226,7 +244,7 @@ def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: 
     return pd.Series(mean(other) - mean(base), index=list(scenes), name=other)
 
 
-def calibration_errors(runs: Sequence[Run], split: str) -> pd.Series:
+def reliability_errors(runs: Sequence[Run], split: str) -> pd.Series:
     """Return the expected calibration error of each cell, mean over seeds, percent."""
-    found = [(run.request.cell, expected_calibration_error(*reversed(codes(run, split)[:2]))) for run in runs]
+    found = [(run.request.cell, reliability_error(*reversed(codes(run, split)[:2]))) for run in runs]
     return pd.DataFrame(found, columns=["cell", "ece"]).groupby("cell", sort=False)["ece"].mean()

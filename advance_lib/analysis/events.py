@@ -1,6 +1,7 @@
-"""What trained networks hear: their event responses beside those of N_a(0), and how far apart they are.
+"""What networks hear: how far trained ones are from N_a(0), how events tell scenes apart, what real ears hear.
 
-Chapters: Preserving what N_a knows; One representation, two tasks; Events in different scenes.
+Chapters: Preserving what N_a knows; One representation, two tasks; Events in different scenes; Scenes in the space of
+events; Real photographs, real recordings.
 """
 
 from collections.abc import Sequence
@@ -9,15 +10,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import spearmanr
+from sklearn.manifold import TSNE
+from sklearn.metrics import pairwise_distances, silhouette_samples
 from torch import Tensor, nn
 
-from advance_lib.data.dataset import inputs_of
+from advance_lib.analysis.claims import codes
+from advance_lib.data.dataset import Dataset, inputs_of
 from advance_lib.experiments.runs import Run, opened
+from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.knowledge import Knowledge, sigmoid
 from advance_lib.transfer.objectives import FAINTEST
 from advance_lib.transfer.pretraining import FirstOf
+
+# The three of Fig. 7, in its order.
+SHOWN = ("image+sound/SQ|Na", "image+sound/SQ|Nv+a", "image+sound/E")
 
 
 class EventsOf(nn.Module):
@@ -108,3 +117,140 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test", device
         points = 100 * np.abs(sigmoid(student) - sigmoid(teacher)).mean()
         rows.append((asked.cell, asked.seed, divergence(student, teacher).mean(), points))
     return pd.DataFrame(rows, columns=["cell", "seed", "nats", "points"])
+
+
+def compound_of(run: Run, split: str, posteriors: np.ndarray) -> np.ndarray:
+    """Return p(e) = Σ_k p(s_k) p(e|s_k), equation 7, of a run's scene probabilities, (pairs, events)."""
+    return codes(run, split)[1] @ posteriors
+
+
+def event_distribution(run: Run, split: str, posteriors: np.ndarray, device: str = "auto") -> np.ndarray:
+    """Return the events that a finished run predicts (section 5.3, Fig. 7), (pairs, events) probabilities.
+
+    |Na and |Nv+a answer with their event heads; L_E has none, its events are the compound p(e).
+
+    Args:
+        run: with a transfer.
+        split: of its dataset.
+        posteriors: p(e|s_k), (scenes, events).
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    """
+    if run.request.recipe.events_on:
+        return sigmoid(event_responses(run, split, device))
+    return compound_of(run, split, posteriors)
+
+
+def embedded(points: np.ndarray, perplexity: float = 30, seed: int = 0) -> np.ndarray:
+    """Return the points on a plane, (n, 2), by t-SNE from their first two principal components (Fig. 7).
+
+    Args:
+        points: (n, dimensions).
+        perplexity: about how many neighbours count; fewer where there are fewer than three times as many points.
+        seed: of the optimisation.
+    """
+    perplexity = min(perplexity, (len(points) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points.astype(np.float64))
+
+
+def separation(points: np.ndarray, scenes: np.ndarray, locations: np.ndarray) -> pd.DataFrame:
+    """Return how well scenes lie apart, in the space of events itself and not on a plane made from it.
+
+    Args:
+        points: (n, events).
+        scenes: (n,) names.
+        locations: (n,) names; siblings share a recording, so neighbours are sought at other locations only.
+
+    Returns:
+        One row per point: ``silhouette``, -1 to 1, between the scene's own and the nearest other scene's points;
+        ``purity``, 1 where the nearest point at another location is of the same scene, else 0; ``chance``, the share
+        of points at other locations that are of the same scene.
+    """
+    scenes, locations = np.asarray(scenes), np.asarray(locations)
+    apart = pairwise_distances(points.astype(np.float64))
+    elsewhere = locations[:, None] != locations[None]
+    same = scenes[:, None] == scenes[None]
+    nearest = np.where(elsewhere, apart, np.inf).argmin(axis=1)
+    return pd.DataFrame(
+        {
+            "silhouette": silhouette_samples(apart, scenes, metric="precomputed"),
+            "purity": same[np.arange(len(scenes)), nearest].astype(float),
+            "chance": (same & elsewhere).sum(axis=1) / elsewhere.sum(axis=1),
+        }
+    )
+
+
+def separations(points: Sequence[tuple[Run, np.ndarray]], split: str) -> pd.DataFrame:
+    """Return `separation` of several runs below each other, with ``cell``, ``seed``, ``location`` and ``sample``.
+
+    Args:
+        points: runs with their distributions over the split.
+        split: of their dataset.
+    """
+    found = []
+    for run, distribution in points:
+        pairs = run.predictions[run.predictions["split"] == split]
+        table = separation(distribution, pairs["scene"].to_numpy(), pairs["location"].to_numpy())
+        about = {"cell": run.request.cell, "seed": run.request.seed, "location": pairs["location"].to_numpy()}
+        found.append(table.assign(**about, sample=range(len(table))))
+    return pd.concat(found, ignore_index=True)
+
+
+def agreement(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Return how well measured posteriors agree with published ones, scene by scene.
+
+    Events that are frequent everywhere, speech above all, make any two scenes agree. So each scene is also compared
+    with the other scenes' published posteriors, and after the mean over the scenes was taken off.
+
+    Args:
+        measured: rows are events, columns scenes.
+        published: the same events and scenes.
+
+    Returns:
+        One row per scene, Spearman's rank correlations over the events: ``own`` with the same scene, ``others`` the
+        mean with the other scenes, ``above`` with the same scene after the means over the scenes were taken off both;
+        and ``place``, 1 where the scene's own published posterior is the nearest of all after that.
+    """
+    events, scenes = list(published.index), list(published.columns)
+    m, p = measured.loc[events, scenes].to_numpy(), published.to_numpy()
+    count = len(scenes)
+    raw = spearmanr(m, p).statistic[:count, count:]
+    above = spearmanr(m - m.mean(1, keepdims=True), p - p.mean(1, keepdims=True)).statistic[:count, count:]
+    own = np.diag(raw)
+    return pd.DataFrame(
+        {
+            "own": own,
+            "others": (raw.sum(axis=1) - own) / (count - 1),
+            "above": np.diag(above),
+            "place": (above >= np.diag(above)[:, None]).sum(axis=1),
+        },
+        index=scenes,
+    )
+
+
+def mixed_events(data: Dataset) -> list[list[str]] | None:
+    """Return the events that were truly mixed into each clip, or None where nobody knows.
+
+    Args:
+        data: a dataset; ``pairs.csv`` beside its folders may have columns ``scene``, ``id`` and ``events``, names
+            joined by ``;``.
+    """
+    path = data.folder / "pairs.csv"
+    if not path.exists() or not {"events", "id"} <= set(table := pd.read_csv(path, dtype=str, index_col=False)):
+        return None
+    keys = [column for column in ("scene", "id") if column in table]
+    merged = data.catalogue[["scene", "id"]].merge(table[[*keys, "events"]], how="left", on=keys)
+    return [names.split(";") if names else [] for names in merged["events"].fillna("")]
+
+
+def recall_of_mixed(responses: np.ndarray, mixed: list[list[str]], top: int = 5) -> float:
+    """Return for which share of the clips at least one of the events truly mixed in is among the most probable.
+
+    Args:
+        responses: (clips, 527).
+        mixed: AudioSet names of each clip's events; clips without any are left out.
+        top: how many of the most probable events count.
+    """
+    names = np.array(event_names())
+    most = names[np.argsort(-responses, axis=1)[:, :top]]
+    hits = [bool(set(found) & set(truth)) for found, truth in zip(most, mixed, strict=True) if truth]
+    return float(np.mean(hits))

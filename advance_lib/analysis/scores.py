@@ -3,12 +3,12 @@
 Chapter: Recognising with one and two senses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from advance_lib.data.published import paper_scores
+from advance_lib.data.published import PAPER_SCORES, paper_scores
 from advance_lib.data.splits import Split
 from advance_lib.experiments.cells import TABLES, heading
 from advance_lib.experiments.runs import Run, finished
@@ -81,24 +81,46 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def cells_shown(number: int, cells: Collection[str]) -> list[str]:
+    """Return which of some cells one of the paper's tables shows: its own, then those that the paper does not have.
+
+    An approach of your own stands in Table 1 if it takes both senses, in Table 2 if it takes one, and in Table 3 if it
+    takes both and no scene labels.
+
+    Args:
+        number: of the table.
+        cells: names of the cells that were measured.
+    """
+
+    def table_of(cell: str) -> int:
+        senses, approach = cell.split("/")
+        return 2 if "+" not in senses else 3 if approach.startswith("only ") else 1
+
+    of_the_paper = [cell for cell in TABLES[number] if cell in cells]
+    return of_the_paper + [cell for cell in cells if cell not in PAPER_SCORES and table_of(cell) == number]
+
+
 def beside_the_paper(number: int, measured: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return measured scores in the layout of one of the paper's tables, above the paper's own figures.
 
     Args:
         number: of the table.
-        measured: row label to scores as from `mean_and_deviation`, the same cells in each.
+        measured: row label to scores as from `mean_and_deviation`.
 
     Returns:
         Rows (where the figures come from, metric), in Table 2 (…, modality, metric); columns the approaches, in
-        Table 1 below their inputs; entries ``mean ± std`` in percent, NaN where the paper has no such cell.
+        Table 1 below their inputs; entries ``mean ± std`` in percent, NaN where a source has no such cell.
     """
-    cells = [cell for cell in TABLES[number] if cell in next(iter(measured.values())).index]
-    entries = []
-    for source, found in {**measured, "the paper, on ADVANCE, 5 runs": None}.items():
-        for cell in cells:
-            for metric in METRICS:
-                score = paper_scores(cell)[metric] if found is None else found.loc[cell, metric]
-                entries.append((source, senses_of(cell), METRIC_NAMES[metric], heading(cell), _plus_minus(*score)))
+    cells = cells_shown(number, list(dict.fromkeys(cell for found in measured.values() for cell in found.index)))
+    sources = {source: found.T for source, found in measured.items()}
+    sources["the paper, on ADVANCE, 5 runs"] = {cell: paper_scores(cell) for cell in PAPER_SCORES}
+    entries = [
+        (source, senses_of(cell), METRIC_NAMES[metric], heading(cell), _plus_minus(*found[cell][metric]))
+        for source, found in sources.items()
+        for cell in cells
+        if cell in found
+        for metric in METRICS
+    ]
     table = pd.DataFrame(entries, columns=["source", "inputs", "metric", "approach", "score"])
     rows, columns = {
         1: (["source", "metric"], ["inputs", "approach"]),

@@ -16,6 +16,7 @@ from advance_lib.transfer.recogniser import Recipe
 # Section 5.1, found by the paper's authors in a grid search on ADVANCE; the chapter Choosing α and β has our own.
 ALPHA, BETA = 0.1, 0.001
 
+# The paper's, written out: tables and claims are made of these, and one of your own makes no claim of the paper.
 TRANSFERS = ("SQ|Na", "KL|Na", "SQ|Nv+a", "KL|Nv+a", "E")
 
 # The cells of each table, in the paper's order. The sound rows of Table 2 carry the name |Nv+a, as there: their event

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import CHANCE, Claim, verdict
 from advance_lib.analysis.scores import senses_of
-from advance_lib.data.published import paper_scores
+from advance_lib.data.published import PAPER_SCORES, paper_scores
 from advance_lib.experiments.cells import heading
 from advance_lib.figures.page import PAPER_COLOUR, loss_colour, table_page
 
@@ -108,7 +108,7 @@ def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:
             colour = loss_colour(row["other"])
             axis.plot([row["low"], row["high"]], [at, at], color=colour, linewidth=2.5, solid_capstyle="butt")
             axis.plot(row["difference"], at, "o", color=colour, markersize=7)
-            if row["base"] != CHANCE:
+            if {row["base"], row["other"]} <= set(PAPER_SCORES):
                 before, after = (paper_scores(row[side])["fscore"][0] for side in ("base", "other"))
                 axis.plot(after - before, at, "|", color=PAPER_COLOUR, markersize=20, markeredgewidth=2)
         axis.set(title=split, ylim=(rows - 0.4, -0.6))
@@ -146,7 +146,7 @@ def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw accuracy over confidence, one line a cell; the larger a dot, the more samples are in its bin.
 
     Args:
-        tables: cell to table from `calibration.reliability`.
+        tables: cell to table from `statistics.reliability`.
     """
     figure, axis = plt.subplots(figsize=(6.2, 4.4), layout="constrained")
     axis.plot([0, 100], [0, 100], color=PAPER_COLOUR, linewidth=1, linestyle="--", label="confidence = accuracy")

@@ -131,7 +131,7 @@ def preset_effects(effects: pd.DataFrame, split: str) -> Figure:
 def weight_maps(grid: pd.DataFrame) -> Figure:
     """Draw the validation F-score over α: for L_E as a map with β, for every transfer as a curve with its spread.
 
-    The grid is that of `studies.weights`; what the tables use is marked in grey.
+    The grid is that of `studies.alpha_beta`; what the tables use is marked in grey.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", width_ratios=(1, 1.15))
     mean = grid[grid["transfer"] == "E"].pivot_table(index="beta", columns="alpha", values="validation")

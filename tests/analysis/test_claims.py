@@ -11,16 +11,18 @@ from advance_lib.analysis.claims import (
     CLAIMS,
     COMPARISONS,
     Claim,
-    calibration_errors,
     class_gains,
     codes,
     compare,
     compare_means,
+    comparisons,
     confusions,
     judged,
+    reliability_errors,
     verdict,
 )
 from advance_lib.analysis.statistics import holm
+from advance_lib.data.published import PAPER_SCORES
 from advance_lib.experiments.cells import CELLS, TABLES
 from advance_lib.experiments.runs import Request, Run
 
@@ -94,6 +96,29 @@ def test_claims_and_comparisons_are_about_cells_of_the_tables():
     assert len({claim.text for claim in CLAIMS}) == len(CLAIMS)
 
 
+def test_every_claim_is_about_cells_of_the_paper():
+    assert {cell for claim in CLAIMS for cell in (claim.base, claim.other)} == {*PAPER_SCORES, CHANCE}
+    assert {cell for pairs in COMPARISONS.values() for pair in pairs for cell in pair} <= {*PAPER_SCORES, CHANCE}
+
+
+@pytest.mark.parametrize(
+    ("number", "own", "base"),
+    [(1, f"{BOTH}MINE", f"{BOTH}Ls"), (2, "sound/MINE", "sound/Ls"), (3, f"{BOTH}only MINE", CHANCE)],
+)
+def test_an_approach_of_ones_own_is_compared_with_its_baseline(number, own, base, tmp_path):
+    runs = [run_with(tmp_path / str(i), cell, 0, 0.5) for i, cell in enumerate([*CELLS, own])]
+    assert comparisons(number, runs[:-1]) == list(COMPARISONS[number])
+    assert comparisons(number, runs) == [*COMPARISONS[number], (base, own)]
+    assert all(own not in pair for other in COMPARISONS if other != number for pair in comparisons(other, runs))
+    table = compare(runs, comparisons(number, runs), "test", 20)
+    assert table.iloc[-1][["base", "other"]].tolist() == [base, own]
+    pd.testing.assert_frame_equal(judged(runs, "test", 20), judged(runs[:-1], "test", 20))
+
+
+def test_only_what_was_run_is_compared(runs):
+    assert comparisons(1, runs) == [("image/Ls", f"{BOTH}Ls")] and comparisons(2, runs) == []
+
+
 def test_codes_and_confusions(runs):
     truth, probabilities, locations = codes(runs[0], "test")
     assert [SCENES[code] for code in truth] == list(TRUTH) and list(locations) == LOCATIONS
@@ -159,8 +184,8 @@ def test_gains_by_scene(runs):
         assert gains[scene] == pytest.approx(by_hand(runs[4:], scene) - by_hand(runs[:4], scene))
 
 
-def test_calibration_of_each_cell(runs):
-    errors = calibration_errors(runs, "test")
+def test_reliability_of_each_cell(runs):
+    errors = reliability_errors(runs, "test")
     assert list(errors.index) == ["image/Ls", f"{BOTH}Ls"]
     accuracy = [np.mean(codes(run, "test")[0] == codes(run, "test")[1].argmax(1)) for run in runs]
     gaps = [100 * abs(0.8 - value) for value in accuracy]  # every prediction has the confidence 0.8: one bin

@@ -1,13 +1,33 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import silhouette_score
 
 from advance_lib.analysis import events as listening
-from advance_lib.analysis.events import EventsOf, distances, divergence, divergence_from_scenes, event_responses, logit
+from advance_lib.analysis.events import (
+    EventsOf,
+    agreement,
+    compound_of,
+    distances,
+    divergence,
+    divergence_from_scenes,
+    embedded,
+    event_distribution,
+    event_responses,
+    logit,
+    mixed_events,
+    recall_of_mixed,
+    separation,
+    separations,
+)
+from advance_lib.data.dataset import open_dataset
 from advance_lib.experiments import runs
-from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.profiles import get_profile
+from advance_lib.experiments.runs import Request, Run, finished, known_of
+from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer import objectives
@@ -16,6 +36,7 @@ from advance_lib.transfer.pretraining import FirstOf
 
 GENERATOR = np.random.default_rng(0)
 STUDENT, TEACHER = GENERATOR.normal(-2, 3, (2, 5, 7))
+POINTS = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.1, 5.0], [0.05, 0.05]])
 
 
 class TwoScenes:
@@ -89,3 +110,65 @@ def test_a_network_that_never_changed_is_at_no_distance(of_run, tmp_path):
     moved = replace(known, pre_activations=known.pre_activations + 1)
     other = distances([run], moved, device="cpu").iloc[0]
     assert other["nats"] > 0 and 0 < other["points"] < 25  # σ is nowhere steeper than a quarter
+
+
+def test_separation_by_hand():
+    scenes, locations = ["ice", "ice", "wood", "wood", "wood"], ["1", "1", "2", "3", "4"]
+    found = separation(POINTS, scenes, locations)
+    # The first two are each other's neighbours but lie at one location; the nearest elsewhere is the last, of wood.
+    assert found["purity"].tolist() == [0, 0, 1, 1, 0]
+    assert found["chance"].to_numpy() == pytest.approx([0, 0, 2 / 4, 2 / 4, 2 / 4])
+    assert found["silhouette"].mean() == pytest.approx(silhouette_score(POINTS, scenes))
+
+
+def test_points_without_structure_are_pure_by_chance():
+    generator = np.random.default_rng(0)
+    scenes = generator.choice(["ice", "wood", "desert"], 600, p=[0.6, 0.3, 0.1])
+    found = separation(generator.random((600, 5)), scenes, np.arange(600))
+    assert found["purity"].mean() == pytest.approx(found["chance"].mean(), abs=0.06)
+    assert found["chance"].mean() == pytest.approx(0.36 + 0.09 + 0.01, abs=0.04)
+
+
+def test_the_plane_is_the_same_for_the_same_seed():
+    points = np.random.default_rng(1).random((40, 6))
+    first, second = embedded(points, perplexity=50), embedded(points, perplexity=50)
+    assert first.shape == (40, 2) and np.array_equal(first, second)
+
+
+def test_events_under_le_are_a_mixture_of_posteriors(tiny, quick):
+    cells = ("image+sound/E", "image+sound/SQ|Na", "image+sound/SQ|Nv+a")
+    of_cells = finished([Request(cell, 0, str(tiny), quick) for cell in cells], "cpu", jobs=1)
+    known = known_of(str(tiny), get_profile(quick), device="cpu")
+    mixture, *heads = [event_distribution(run, "test", known.posteriors, "cpu") for run in of_cells]
+    assert np.array_equal(mixture, compound_of(of_cells[0], "test", known.posteriors))
+    assert (mixture <= known.posteriors.max(0) + 1e-6).all() and (mixture >= known.posteriors.min(0) - 1e-6).all()
+    assert all(head.shape == mixture.shape and 0 < head.min() < head.max() < 1 for head in heads)
+    table = separations(list(zip(of_cells, [mixture, *heads], strict=True)), "test")
+    assert len(table) == 3 * len(mixture) and set(table["cell"]) == set(cells)
+
+
+def test_agreement_by_hand():
+    """Four events: the first is frequent everywhere; the second is special for ice, the third for wood."""
+    published = pd.DataFrame({"ice": [0.9, 0.3, 0.1, 0.05], "wood": [0.9, 0.1, 0.3, 0.05]}, index=list("abcd"))
+    same = agreement(published, published)
+    assert same["own"].tolist() == [1, 1] and same["place"].tolist() == [1, 1]
+    assert same["others"].to_numpy() == pytest.approx([0.8, 0.8])  # ranks 4 3 2 1 and 4 2 3 1
+    swapped = agreement(published.rename(columns={"ice": "wood", "wood": "ice"}), published)
+    assert swapped["own"].to_numpy() == pytest.approx([0.8, 0.8])  # still high: what is frequent everywhere
+    assert (swapped["above"] < 0).all() and swapped["place"].tolist() == [2, 2]
+
+
+def test_mixed_events_are_read_by_scene_and_id(tiny):
+    data = open_dataset(str(tiny), get_profile("smoke"))
+    assert mixed_events(data) is None
+    first = data.catalogue.iloc[0]
+    row = {"scene": first["scene"], "id": first["id"], "location": first["location"], "events": "Rain;Wind"}
+    pd.DataFrame([row]).to_csv(tiny / "pairs.csv", index=False)
+    assert mixed_events(data)[:2] == [["Rain", "Wind"], []]
+
+
+def test_recall_counts_clips_that_name_an_event():
+    names = event_names()
+    responses = np.zeros((3, 527))
+    responses[0, 7], responses[1, 9], responses[2, 11] = 1, 1, 1
+    assert recall_of_mixed(responses, [[names[7]], [names[500]], []], top=1) == 0.5

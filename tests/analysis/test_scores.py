@@ -3,25 +3,45 @@ import json
 import pandas as pd
 import pytest
 
-from advance_lib.analysis.scores import mean_and_deviation, over_epochs, paper_table, scores
+from advance_lib.analysis.scores import (
+    beside_the_paper,
+    cells_shown,
+    mean_and_deviation,
+    over_epochs,
+    paper_table,
+    scores,
+)
 from advance_lib.data.published import ADVANCE_COUNTS, PAPER_SCORES, advance_counts, paper_scores
-from advance_lib.experiments.cells import CELLS
+from advance_lib.experiments.cells import CELLS, TABLES
 from advance_lib.experiments.runs import Request, Run
 from advance_lib.transfer.presets import CODE
 
+# Approaches of one's own, and the table beside whose cells each belongs.
+OWN = {"image+sound/MINE": 1, "sound/MINE": 2, "image/MINE": 2, "image+sound/only MINE": 3}
+PAPER = "the paper, on ADVANCE, 5 runs"
+
 
 @pytest.fixture
-def runs(tmp_path):
-    """Two runs of each cell with known scores: 4 n + seed for the n-th cell."""
-    found = []
-    for index, cell in enumerate(CELLS):
-        for seed in (0, 2):
-            folder = tmp_path / f"{index}-{seed}"
-            folder.mkdir()
-            values = dict.fromkeys(("precision", "recall", "fscore"), 4.0 * index + seed)
-            (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values, "exam": values}}))
-            found.append(Run(Request(cell, seed), folder))
-    return found
+def runs_of(tmp_path):
+    """A function that makes two runs of each cell with known scores: 4 n + seed for the n-th cell."""
+
+    def make(cells):
+        found = []
+        for index, cell in enumerate(cells):
+            for seed in (0, 2):
+                folder = tmp_path / f"{index}-{seed}"
+                folder.mkdir()
+                values = dict.fromkeys(("precision", "recall", "fscore"), 4.0 * index + seed)
+                (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values, "exam": values}}))
+                found.append(Run(Request(cell, seed), folder))
+        return found
+
+    return make
+
+
+@pytest.fixture
+def runs(runs_of):
+    return runs_of(CELLS)
 
 
 def test_mean_and_sample_deviation(runs):
@@ -74,6 +94,30 @@ def test_table_3_in_the_papers_layout(runs):
     table = paper_table(3, runs, "some data")
     assert list(table.columns) == ["L_E1", "L_E1 + βL_E2", "L_KL|Nv+a", "L_SQ|Nv+a"]
     assert table.loc[("the paper, on ADVANCE, 5 runs", "F-score"), "L_E1 + βL_E2"] == "48.65 ± 0.85"
+
+
+@pytest.mark.parametrize(("cell", "number"), OWN.items())
+def test_an_approach_of_ones_own_stands_beside_the_papers(cell, number, runs_of):
+    runs = runs_of([*CELLS, *OWN])
+    for table in TABLES:
+        assert (cell in cells_shown(table, [*CELLS, *OWN])) == (table == number)
+    table, usual = paper_table(number, runs, "some data"), paper_table(number, runs[: 2 * len(CELLS)], "some data")
+    pd.testing.assert_frame_equal(table[usual.columns], usual)  # what the paper has is as it was
+    (own,) = table.columns.difference(usual.columns)
+    assert "MINE" in "".join(own) and table.loc["some data, test, 2 seeds", own].notna().all()
+    assert table.loc[PAPER, own].isna().all()
+
+
+def test_an_approach_of_ones_own_is_tabulated_alone(runs_of):
+    table = paper_table(1, runs_of(["image+sound/MINE"]), "some data")
+    assert list(table.columns) == [("Image + sound", "+ L_MINE")] and len(table) == 6
+
+
+def test_sources_need_not_have_the_same_cells(runs_of):
+    both = mean_and_deviation(runs_of(["image+sound/Ls", "image+sound/MINE"]), "test")
+    table = beside_the_paper(1, {"here": both.iloc[:1], "there": both})
+    own = ("Image + sound", "+ L_MINE")
+    assert table.loc["here", own].isna().all() and table.loc["there", own].notna().all()
 
 
 def test_one_seed_has_no_deviation(runs):

@@ -7,9 +7,11 @@ from sklearn.metrics import f1_score
 
 from advance_lib.analysis import studies
 from advance_lib.cache import UserError
+from advance_lib.data.dataset import open_dataset
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, TRANSFERS
 from advance_lib.experiments.runs import Run
 from advance_lib.experiments.settings import Settings
+from advance_lib.miniature.world import World
 from advance_lib.transfer.presets import PAPER, choices, differences
 
 SCENES = ["desert", "ice", "wood"]
@@ -45,6 +47,7 @@ def asked(tmp_path, monkeypatch):
                 "test": dict.fromkeys(("precision", "recall", "fscore"), float(np.mean(epochs))),
             },
             "by_epoch": [{"test": {"fscore": value}} for value in epochs],
+            "history": [{"validation": 40.0 + request.seed}, {"validation": 30.0}],
             "seconds": 30.0,
         }
         (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -80,10 +83,10 @@ def test_a_missing_reference_names_the_remedy(tmp_path, monkeypatch):
 
 def test_a_study_is_kept_and_found_again(settings, asked, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RESULTS", tmp_path)
-    path = tmp_path / "weights-tiny.json"
-    assert studies.run_study("weights", settings, path) == path
-    assert studies.reference("weights-tiny") == json.loads(path.read_text())
-    with pytest.raises(UserError, match="no study 'guesses'; choose one of tables, presets, weights"):
+    path = tmp_path / "alpha_beta-tiny.json"
+    assert studies.run_study("alpha_beta", settings, path) == path
+    assert studies.reference("alpha_beta-tiny") == json.loads(path.read_text())
+    with pytest.raises(UserError, match="no study 'guesses'; choose one of tables, presets, alpha_beta"):
         studies.run_study("guesses", settings, path)
 
 
@@ -118,7 +121,7 @@ def test_a_mean_over_epochs_moves_the_interval_with_it(settings, asked):
 
 
 def test_the_grid_holds_validation_scores_alone(settings, asked):
-    grid = pd.DataFrame(studies.weights(settings)["grid"])
+    grid = pd.DataFrame(studies.alpha_beta(settings)["grid"])
     assert list(grid.columns) == ["transfer", "alpha", "beta", "seed", "validation"]
     e = grid[grid["transfer"] == "E"]
     assert {*zip(e["alpha"], e["beta"], strict=True)} == {(a, b) for a in studies.ALPHAS for b in studies.BETAS}
@@ -140,3 +143,42 @@ def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick
     assert list(distances["cell"]) == approaches and (distances["nats"] > 0).all()
     assert {row["cell"] for row in found["averaged"]} == {"image+sound/SQ|Na", "image+sound/SQ|Nv+a"}
     assert [row["other"] for row in found["against_image"]] == approaches
+
+
+@pytest.fixture
+def miniature(tiny, monkeypatch):
+    """Settings of a miniature that is not rendered, and the worlds that a study asks for."""
+    worlds = []
+    monkeypatch.setattr(studies, "render_world", lambda world: worlds.append(world) or f"world-{world.seed}")
+    monkeypatch.setattr(Settings, "open", lambda settings: open_dataset(str(tiny), settings.sizes))
+    return Settings("smoke", "miniature", 2, "cpu"), worlds
+
+
+def test_the_difficulty_is_measured_on_unimodal_rows_of_other_worlds(miniature, asked):
+    settings, _ = miniature
+    found = studies.difficulty(settings, worlds=(7, 8))
+    assert {(r.cell, r.dataset) for r in asked[0]} == {
+        (f"{s}/Ls", f"world-{n}") for s in ("image", "sound") for n in (7, 8)
+    }
+    row = {"difficulty": World().difficulty, "g": World().g, "image": 40.5, "sound": 40.5}  # best epochs, two seeds
+    assert found["rows"] == [{"world": 7, **row}, {"world": 8, **row}]
+    table = studies.difficulty_table(found)
+    assert table.index.tolist() == [7, 8, "mean", "the paper, on ADVANCE"]
+    assert table["image"].tolist() == [40.5, 40.5, 40.5, 72.85]
+
+
+def test_other_difficulties_are_tried_sense_by_sense(miniature, asked):
+    settings, worlds = miniature
+    rows = pd.DataFrame(studies.difficulty(settings, (7,), difficulties=(0.5, 0.6), odds=(3.0,))["rows"])
+    assert [(world.difficulty, world.g) for world in worlds] == [(0.5, 10.0), (0.6, 10.0), (0.88, 3.0)]
+    assert rows.groupby("difficulty")["image"].first().dropna().index.tolist() == [0.5, 0.6]
+    assert rows.groupby("g")["sound"].first().dropna().index.tolist() == [3.0]
+
+
+def test_the_kept_difficulty_is_the_default_and_near_the_paper():
+    """Unimodal rows on the validation splits of three other worlds: within 6 points of 72.85 and 28.99."""
+    kept = studies.reference("difficulty-miniature")
+    assert kept["difficulty"] == World().difficulty and kept["g"] == World().g
+    table = studies.difficulty_table(kept)
+    assert len(kept["rows"]) == 3 and World().seed not in table.index
+    assert ((table.loc["mean"] - table.loc["the paper, on ADVANCE"])[["image", "sound"]].abs() <= 6).all()

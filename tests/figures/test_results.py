@@ -46,6 +46,11 @@ def test_the_forest_draws_intervals_and_the_papers_differences(table):
         assert ticks == pytest.approx({0: 72.71 - 72.85, 1: 74.58 - 72.71})  # none against chance
 
 
+def test_an_approach_of_ones_own_has_no_tick_of_the_papers(table):
+    (axis,) = result_figures.forest({"test": table.iloc[:2].assign(other="image+sound/MINE")}).axes
+    assert {line.get_marker() for line in axis.lines if len(line.get_xdata())} == {"None", "o"}
+
+
 def test_a_readable_table_says_what_is_not_defined(table):
     shown = result_figures.readable(table)
     assert shown["outcome"].tolist() == ["lower", "undecided", "higher"]
