@@ -1,4 +1,4 @@
-"""The pictures of the chapters that look inside trained networks, in the style of `figures`.
+"""The pictures of the chapters that look inside trained networks, in the style of `page`.
 
 Chapters: Where the networks look, What the sound decides, Scenes in the space of events, When the photograph is bad.
 """

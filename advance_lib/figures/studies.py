@@ -1,4 +1,4 @@
-"""Tables and pictures of the claims and of the reference runs, in the style of `figures`.
+"""Tables and pictures of the claims and of the reference runs, in the style of `page`.
 
 Chapters: The claims; What the paper says, what its code does; Choosing α and β.
 """
