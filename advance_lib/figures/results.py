@@ -127,7 +127,7 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else _number(value, ".3f")
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
+def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of comparisons as it should be read; what is not defined is a dash.
 
     Args:
@@ -160,7 +160,7 @@ def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequen
         name: of the CSV file, and the anchor.
         runs: finished runs that the comparisons rest on.
     """
-    shown = pd.concat({split: readable(table) for split, table in tables.items()})
+    shown = pd.concat({split: readable_comparisons(table) for split, table in tables.items()})
     return table_page(shown.to_html(border=0), pd.concat(tables, names=["split"]).droplevel(1), name, runs)
 
 

@@ -47,7 +47,7 @@ def test_the_forest_draws_intervals_and_the_papers_differences(table):
 
 
 def test_a_readable_table_says_what_is_not_defined(table):
-    shown = results.readable(table)
+    shown = results.readable_comparisons(table)
     assert shown["outcome"].tolist() == ["lower", "undecided", "higher"]
     assert shown["difference"].tolist() == ["−2.50", "+0.50", "+9.00"]
     assert shown["95 % interval"].iloc[0] == "−4.00 to −1.00"
