@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from PIL import Image as Picture
 from PIL import ImageOps
 
-from advance_lib.cache import build_folder, written_whole
+from advance_lib.cache import PACKAGE, build_folder, written_whole
 from advance_lib.data.media import read_clip
 
 IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR, PAPER_COLOUR = "#2a6f97", "#bc6c25", "#5a189a", "#7a7a7a"
@@ -85,8 +85,8 @@ def site_file(name: str, content: bytes) -> str:
     if not path.exists():
         with written_whole(path) as partial:
             partial.write_bytes(content)
-    checkout = build_folder().parent / "book"
-    return Path(os.path.relpath(path, checkout)).as_posix()
+    checkout = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else build_folder().parent
+    return Path(os.path.relpath(path, checkout / "book")).as_posix()
 
 
 def samples_file(samples: np.ndarray, rate: int, name: str) -> str:
