@@ -118,7 +118,18 @@ def player(sound: Path | str) -> str:
     return f'<audio controls preload="metadata" src="{sound_file(sound)}"></audio>'
 
 
-def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str = "", runs: Sequence = ()) -> HTML:
+class Shown(HTML):
+    """A figure or table of a page; an executed chapter keeps its name and its runs as the output's metadata."""
+
+    def __init__(self, page: str, name: str, runs: Sequence):
+        super().__init__(page)
+        self.made_from = {"result": name, "runs": len(runs), "list": _list_of(runs, name) if runs else None}
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return {"text/html": self.data}, {"advance": self.made_from}
+
+
+def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str = "", runs: Sequence = ()) -> Shown:
     """Show a figure with its caption, its alternative text, an anchor, and the runs that it was made from.
 
     Args:
@@ -140,10 +151,11 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
             address = image_file(what, name)
         # A link to the picture itself: on a telephone it can be opened and enlarged.
         content = f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"></a>'
-    return HTML(
+    page = (
         f'<figure class="shown" id="{name}">{content}<figcaption class="tex2jax_process">{_typeset(caption)} '
         f"{behind(name, runs)}</figcaption></figure>"
     )
+    return Shown(page, name, runs)
 
 
 def _typeset(text: str) -> str:
@@ -152,12 +164,13 @@ def _typeset(text: str) -> str:
 
 def behind(name: str, runs: Sequence) -> str:
     """Return HTML of a link to the list of runs behind a table or figure; nothing where there are none."""
-    if not runs:
-        return ""
+    return f'<a class="runs" href="{_list_of(runs, name)}">{len(runs)} runs</a>' if runs else ""
+
+
+def _list_of(runs: Sequence, name: str) -> str:
     listed = [(r.request.cell, r.request.seed, r.request.split.by, r.request.split.seed, r.folder.name) for r in runs]
     table = pd.DataFrame(listed, columns=["cell", "seed", "split by", "split", "run"])
-    address = site_file(f"{name}-runs.csv", table.to_csv(index=False).encode())
-    return f'<a class="runs" data-result="{name}" data-runs="{len(runs)}" href="{address}">{len(runs)} runs</a>'
+    return site_file(f"{name}-runs.csv", table.to_csv(index=False).encode())
 
 
 def _jpeg(image: np.ndarray | Picture.Image, side: int | None = None) -> bytes:
@@ -183,7 +196,7 @@ def loss_colour(cell: str) -> str:
     return LOSS_COLOURS.get(approach.removeprefix("only "), PAPER_COLOUR)
 
 
-def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequence = ()) -> HTML:
+def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequence = ()) -> Shown:
     """Show a table whole, with a link to it as CSV.
 
     Args:
@@ -197,7 +210,7 @@ def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequen
     return table_page(page, table, name, runs, prose)
 
 
-def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (), prose: bool = False) -> HTML:
+def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (), prose: bool = False) -> Shown:
     """Return a table's page: it scrolls inside itself, and its numbers and its runs can be downloaded.
 
     Args:
@@ -209,4 +222,4 @@ def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (),
     """
     # Whoever has no mouse must be able to scroll, so the region takes the focus.
     region = f'class="wide-table{" prose" * prose}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
-    return HTML(f"<div {region}>{page}</div><p>{download(numbers, name)} {behind(name, runs)}</p>")
+    return Shown(f"<div {region}>{page}</div><p>{download(numbers, name)} {behind(name, runs)}</p>", name, runs)

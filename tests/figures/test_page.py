@@ -6,6 +6,7 @@ import matplotlib
 import pandas as pd
 import pytest
 import soundfile
+from IPython.core.formatters import DisplayFormatter
 from IPython.display import HTML
 from PIL import Image
 
@@ -55,9 +56,9 @@ def test_a_figure_is_shown_with_anchor_caption_and_alternative_text():
 
 def test_a_figure_leads_to_its_runs(build):
     runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
-    shown = page.show(HTML("<p>…</p>"), "fig-9", "", runs=runs).data
-    address = re.search(r'href="([^"]+)"', shown).group(1)
-    assert 'data-runs="2"' in shown
+    data, kept = DisplayFormatter().format(page.show(HTML("<p>…</p>"), "fig-9", "", runs=runs))
+    address = re.search(r'href="([^"]+)">2 runs</a>', data["text/html"]).group(1)
+    assert kept["advance"] == {"result": "fig-9", "runs": 2, "list": address}
     assert list(pd.read_csv(linked(address))["run"]) == ["run0", "run1"]
 
 
