@@ -1,6 +1,6 @@
 """The pictures and comparison tables of the chapters on results, in the style of `page`.
 
-Chapters: Table 1, Table 2, Table 3.
+Chapters: Recognising with one and two senses, Table 1, Table 2, Table 3.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import CHANCE, Claim, verdict
-from advance_lib.analysis.scores import senses_of
+from advance_lib.analysis.scores import scores, senses_of
 from advance_lib.data.published import paper_scores
 from advance_lib.experiments.cells import heading
-from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, loss_colour, table_page
+from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, loss_colour, show, table_page
 
 OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
 
@@ -95,6 +94,33 @@ def run_dots(
     return figure
 
 
+def fscores(runs: Sequence, split: str, marks: Mapping[str, Mapping[str, float]] | None = None) -> Figure:
+    """Draw the weighted F-score of every run beside the paper's mean on ADVANCE.
+
+    Args:
+        runs: of cells that the paper has.
+        split: whose scores.
+        marks: further marks, as in `run_dots`.
+    """
+    table = scores(runs)
+    measured = table[table["split"] == split]
+    on_advance = {cell: paper_scores(cell)["fscore"][0] for cell in dict.fromkeys(measured["cell"])}
+    marks = {"the paper, on ADVANCE": on_advance} | (marks or {})
+    return run_dots(measured, "fscore", f"weighted F-score in % ({split})", marks)
+
+
+def show_fscores(runs: Sequence, split: str, name: str) -> Shown:
+    """Show the `fscores` of runs under the anchor ``name``."""
+    return show(
+        fscores(runs, split),
+        name,
+        "Each dot is a run, the bar the mean over the seeds, the grey mark the paper's mean on ADVANCE: compare the "
+        "order, not the values.",
+        "Dots in rows, one row an approach: the weighted F-score of every run, with their mean and the paper's",
+        runs,
+    )
+
+
 def question(base: str, other: str) -> str:
     """Return what is compared, such as ``+ L_E against L_s``; the senses are named where they are not both.
 
@@ -152,7 +178,7 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> HTML:
+def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> Shown:
     """Show comparisons in their readable form, with a link to all their numbers.
 
     Args:

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -6,6 +7,7 @@ import pandas as pd
 import pytest
 
 from advance_lib.analysis.claims import CHANCE
+from advance_lib.data.dataset import Split
 from advance_lib.figures import results
 from advance_lib.figures.page import PAPER_COLOUR
 
@@ -87,3 +89,19 @@ def test_dots_of_runs_and_the_marks_beside_them():
     assert [text.get_text() for text in axis.texts] == ["71.0", "62.0"]
     marks = next(line for line in axis.lines if line.get_label() == "paper")
     assert list(marks.get_xdata()) == [72.85] and list(marks.get_ydata()) == [0]
+
+
+def test_scores_stand_beside_the_papers_on_one_split(tmp_path):
+    runs = [
+        SimpleNamespace(
+            request=SimpleNamespace(cell=cell, seed=seed, split=Split()), folder=tmp_path,
+            metrics={"scores": {"test": {"fscore": 10.0}, "exam": {"fscore": 60.0 + seed}}},
+        )
+        for cell in ("image/Ls", "sound/Ls") for seed in (0, 2)
+    ]  # fmt: skip
+    axis = results.fscores(runs, "exam", {"a guess": {"image/Ls": 5.0}}).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["61.0", "61.0"] and "exam" in axis.get_xlabel()
+    marks = {line.get_label(): list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"}
+    assert marks["the paper, on ADVANCE"] == [72.85, 28.99] and marks["a guess"] == [5.0]
+    shown = results.show_fscores(runs, "test", "fscores")
+    assert 'id="fscores"' in shown.data and shown.made_from["runs"] == 4
