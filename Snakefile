@@ -24,6 +24,7 @@ SHOWN = (
     "advance_lib.analysis.scores",
     "advance_lib.analysis.one_pair",
     "advance_lib.analysis.events",
+    "advance_lib.figures.material",
     "advance_lib.figures.diagrams",
     "advance_lib.figures.events",
     "advance_lib.figures.results",

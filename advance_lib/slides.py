@@ -77,7 +77,7 @@ def deck(page: str, name: str) -> str:
     """
     soup = BeautifulSoup(page, "html.parser")
     chapter = soup.select_one("article section")
-    for element in chapter.select(f".headerlink, .cell:not({CHECKED}) > .cell_input"):
+    for element in chapter.select(f".headerlink, .cell:not({CHECKED}) > :is(.cell_input, details.above-input)"):
         element.decompose()
     slides = "\n".join(f"<section>{''.join(map(str, slide))}</section>" for slide in cut(chapter))
 

@@ -137,7 +137,7 @@ def site(tmp_path_factory):
             cell = nbformat.v4.new_code_cell(text.strip(), execution_count=1)
             shown = '<img src="../_static/scenes.jpg" alt="">' if "picture" in text else "<b>a number</b>"
             cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown})]
-            cell.metadata["tags"] = ["nbval-check-output"] if "# shown" in text else []
+            cell.metadata["tags"] = ["nbval-check-output"] if "# shown" in text else ["hide-input"]
         else:
             cell = nbformat.v4.new_markdown_cell(text)
         notebook.cells.append(cell)

@@ -1,4 +1,4 @@
-"""The pictures of the chapters on event knowledge, in the style of `figures`."""
+"""The pictures of the chapters on event knowledge, in the style of `page`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,8 +9,7 @@ import seaborn as sns
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from advance_lib.experiments.cells import heading
-from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, loss_colour
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR
 
 
 def short(events: Sequence[str]) -> list[str]:
@@ -41,6 +40,23 @@ def top_bars(table: pd.DataFrame, label: str, top: int = 6, colour: str = SOUND_
         axis.set_title(title, fontsize=9)
         axis.grid(False, axis="y")
     figure.supxlabel(label, fontsize=9)
+    return figure
+
+
+def posterior_map(posteriors: pd.DataFrame) -> Figure:
+    """Draw p(event | scene) as a map; rows are events, columns scenes.
+
+    Args:
+        posteriors: index events, columns scenes, entries 0 to 1.
+    """
+    figure, axis = plt.subplots(figsize=(8.5, 0.24 * len(posteriors) + 1.6), layout="constrained")
+    percent = 100 * posteriors.set_axis(short(posteriors.index))
+    sns.heatmap(
+        percent, ax=axis, cmap="mako_r", norm=PowerNorm(0.5, 0, float(percent.to_numpy().max())), annot=True,
+        fmt=".0f", annot_kws={"size": 6.5}, cbar_kws={"label": "p(event | scene) in %"},
+    )  # fmt: skip
+    axis.set(xlabel="", ylabel="")
+    axis.tick_params(labelsize=8)
     return figure
 
 
@@ -80,47 +96,6 @@ def over_temperature(temperatures: np.ndarray, kl: np.ndarray, limit: float) -> 
     axis.axhline(limit, color=PAPER_COLOUR, linestyle="--", label="squared distance / 8")
     axis.set(xscale="log", xlabel="temperature $T$", ylabel="nats", ylim=(0, 1.1 * max(kl.max(), limit)))
     axis.legend(frameon=False, loc="lower right")
-    return figure
-
-
-def run_dots(
-    table: pd.DataFrame, column: str, label: str, marks: Mapping[str, Mapping[str, float]], from_zero: bool = False
-) -> Figure:
-    """Draw one value of every run as a dot and its mean as a bar, one row a cell.
-
-    Args:
-        table: columns ``cell`` and ``column``, one row per run.
-        column: of the value.
-        label: of the value.
-        marks: label to the value of each cell that has such a mark, such as the paper's.
-        from_zero: begin the axis at zero.
-    """
-    cells = list(dict.fromkeys(table["cell"]))
-    figure, axis = plt.subplots(figsize=(8, 0.62 * len(cells) + 1.4), layout="constrained")
-    for row, cell in enumerate(cells):
-        values = table.loc[table["cell"] == cell, column]
-        colour = loss_colour(cell)
-        axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
-        axis.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=3)
-        axis.text(
-            values.mean(),
-            row - 0.26,
-            f"{values.mean():.{1 if values.mean() >= 10 else 2}f}",
-            ha="center",
-            va="bottom",
-            color=colour,
-        )
-    for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
-        at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
-        axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
-    names = [f"{cell.split('/')[0].replace('+', ' + ')}, {heading(cell).removeprefix('+ L_')}" for cell in cells]
-    axis.set_yticks(range(len(cells)), names)
-    axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
-    axis.margins(x=0.08)
-    axis.set_xlim(0 if from_zero else None, None)
-    axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
-    axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
-    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=8)
     return figure
 
 

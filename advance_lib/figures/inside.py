@@ -1,4 +1,4 @@
-"""The pictures of the chapters that look inside trained networks, in the style of `figures`.
+"""The pictures of the chapters that look inside trained networks, in the style of `page`.
 
 Chapters: Where the networks look, What the sound decides, Scenes in the space of events, When the photograph is bad.
 """
@@ -103,7 +103,7 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
     return figure
 
 
-def readable(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
+def readable_means(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
     """Return a table of `comparisons.compare_means` with the approaches' short names, for a page."""
     shown = table.assign(approach=table["cell"].map(approach)).set_index(["measure", "approach"])
     least = 10.0**-decimals

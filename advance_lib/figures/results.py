@@ -1,6 +1,6 @@
-"""The pictures and comparison tables of the chapters on results, in the style of `figures`.
+"""The pictures and comparison tables of the chapters on results, in the style of `page`.
 
-Chapters: Table 1, Table 2, Table 3.
+Chapters: Recognising with one and two senses, Table 1, Table 2, Table 3.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,117 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-from IPython.display import HTML
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import CHANCE, Claim, verdict
-from advance_lib.analysis.scores import senses_of
+from advance_lib.analysis.scores import scores, senses_of
 from advance_lib.data.published import PAPER_SCORES, paper_scores
 from advance_lib.experiments.cells import heading
-from advance_lib.figures.page import PAPER_COLOUR, loss_colour, table_page
+from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, loss_colour, show, table_page
 
 OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
+
+
+def learning_curves(runs: Sequence) -> Figure:
+    """Draw training loss and validation F-score over the epochs, one line a run; the selected epoch is marked."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for run in runs:
+        senses = run.request.cell.split("/")[0]
+        history = pd.DataFrame(run.metrics["history"])
+        first = run.request.seed == runs[0].request.seed
+        for axis, what in zip(axes, ("loss", "validation"), strict=True):
+            axis.plot(
+                history["epoch"] + 1, history[what], color=SENSE_COLOURS[senses], alpha=0.75,
+                label=senses.replace("+", " + ") if first else None,
+            )  # fmt: skip
+        best = history.loc[run.metrics["epoch"]]
+        axes[1].plot(best["epoch"] + 1, best["validation"], "o", color=SENSE_COLOURS[senses], markersize=5)
+    axes[0].set(xlabel="epoch", ylabel="training loss in nats", ylim=(0, None))
+    axes[1].set(xlabel="epoch", ylabel="validation F-score in %", ylim=(0, 100))
+    for axis in axes:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[1].legend(frameon=False)
+    return figure
+
+
+def confusion(truth: Sequence[str], guessed: Sequence[str], scenes: Sequence[str], title: str, axis: Axes) -> None:
+    """Draw a confusion matrix: rows are true scenes, each row sums to 100 %."""
+    table = pd.crosstab(pd.Categorical(truth, scenes), pd.Categorical(guessed, scenes), normalize="index", dropna=False)
+    sns.heatmap(
+        100 * table, ax=axis, cmap="rocket_r", vmin=0, vmax=100, annot=True, fmt=".0f", annot_kws={"size": 7},
+        cbar=False, xticklabels=scenes, yticklabels=scenes, square=True,
+    )  # fmt: skip
+    axis.set(title=title, xlabel="recognised as", ylabel="true scene")
+
+
+def run_dots(
+    table: pd.DataFrame, column: str, label: str, marks: Mapping[str, Mapping[str, float]], from_zero: bool = False
+) -> Figure:
+    """Draw one value of every run as a dot and its mean as a bar, one row a cell.
+
+    Args:
+        table: columns ``cell`` and ``column``, one row per run.
+        column: of the value.
+        label: of the value.
+        marks: label to the value of each cell that has such a mark, such as the paper's.
+        from_zero: begin the axis at zero.
+    """
+    cells = list(dict.fromkeys(table["cell"]))
+    figure, axis = plt.subplots(figsize=(8, 0.62 * len(cells) + 1.4), layout="constrained")
+    for row, cell in enumerate(cells):
+        values = table.loc[table["cell"] == cell, column]
+        colour = loss_colour(cell)
+        axis.plot(values, [row] * len(values), "o", color=colour, alpha=0.55)
+        axis.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=3)
+        axis.text(
+            values.mean(),
+            row - 0.26,
+            f"{values.mean():.{1 if values.mean() >= 10 else 2}f}",
+            ha="center",
+            va="bottom",
+            color=colour,
+        )
+    for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
+        at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
+        axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
+    names = [f"{cell.split('/')[0].replace('+', ' + ')}, {heading(cell).removeprefix('+ L_')}" for cell in cells]
+    axis.set_yticks(range(len(cells)), names)
+    axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
+    axis.margins(x=0.08)
+    axis.set_xlim(0 if from_zero else None, None)
+    axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
+    axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
+    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=8)
+    return figure
+
+
+def fscores(runs: Sequence, split: str, marks: Mapping[str, Mapping[str, float]] | None = None) -> Figure:
+    """Draw the weighted F-score of every run beside the paper's mean on ADVANCE.
+
+    Args:
+        runs: of cells that the paper has.
+        split: whose scores.
+        marks: further marks, as in `run_dots`.
+    """
+    table = scores(runs)
+    measured = table[table["split"] == split]
+    on_advance = {cell: paper_scores(cell)["fscore"][0] for cell in dict.fromkeys(measured["cell"])}
+    marks = {"the paper, on ADVANCE": on_advance} | (marks or {})
+    return run_dots(measured, "fscore", f"weighted F-score in % ({split})", marks)
+
+
+def show_fscores(runs: Sequence, split: str, name: str) -> Shown:
+    """Show the `fscores` of runs under the anchor ``name``."""
+    return show(
+        fscores(runs, split),
+        name,
+        "Each dot is a run, the bar the mean over the seeds, the grey mark the paper's mean on ADVANCE: compare the "
+        "order, not the values.",
+        "Dots in rows, one row an approach: the weighted F-score of every run, with their mean and the paper's",
+        runs,
+    )
 
 
 def question(base: str, other: str) -> str:
@@ -53,7 +153,7 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else _number(value, ".3f")
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
+def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of comparisons as it should be read; what is not defined is a dash.
 
     Args:
@@ -78,7 +178,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> HTML:
+def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> Shown:
     """Show comparisons in their readable form, with a link to all their numbers.
 
     Args:
@@ -86,7 +186,7 @@ def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequen
         name: of the CSV file, and the anchor.
         runs: finished runs that the comparisons rest on.
     """
-    shown = pd.concat({split: readable(table) for split, table in tables.items()})
+    shown = pd.concat({split: readable_comparisons(table) for split, table in tables.items()})
     return table_page(shown.to_html(border=0), pd.concat(tables, names=["split"]).droplevel(1), name, runs)
 
 

@@ -3,7 +3,6 @@
 Chapter: Status.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +14,6 @@ from advance_lib.cache import build_folder
 from advance_lib.experiments.runs import environment
 from advance_lib.experiments.settings import Settings
 from advance_lib.graph import chapters, slug
-
-# What `figures.show` and `figures.table_page` leave on a page.
-ANCHOR = re.compile(r'<(?:figure class="shown"|div class="wide-table[^"]*") id="([^"]+)"')
-BEHIND = re.compile(r'data-result="([^"]+)" data-runs="(\d+)" href="([^"]+)"')
 
 
 def executed_folder(settings: Settings) -> Path:
@@ -53,16 +48,9 @@ def results_shown(settings: Settings) -> HTML:
     """Show every table and figure of the executed chapters: its permanent address, and the list of its runs."""
     rows = []
     for name, notebook in _executed(settings):
-        pages = "".join(
-            output.data.get("text/html", "")
-            for cell in notebook.cells
-            if cell.cell_type == "code"
-            for output in cell.outputs
-            if "data" in output
-        )
-        runs = {one: (count, address) for one, count, address in BEHIND.findall(pages)}
-        for result in dict.fromkeys(ANCHOR.findall(pages)):
-            count, address = runs.get(result, ("", ""))
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+        found = [output.metadata["advance"] for output in outputs if "advance" in output.get("metadata", ())]
+        for result, count, address in dict.fromkeys((one["result"], one["runs"], one["list"]) for one in found):
             link = f'<a href="{address}">{count} runs</a>' if count else "data, or kept records"
             rows.append((name, f'<a href="{name}.html#{result}">{result}</a>', link))
     table = pd.DataFrame(rows, columns=["chapter", "table or figure", "made from"])

@@ -1,4 +1,4 @@
-"""Tables and pictures of the claims and of the reference runs, in the style of `figures`.
+"""Tables and pictures of the claims and of the reference runs, in the style of `page`.
 
 Chapters: The claims; What the paper says, what its code does; Choosing α and β.
 """
@@ -13,14 +13,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from IPython.display import HTML
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from advance_lib.analysis.studies import origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, heading
-from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, loss_colour, table_page
+from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
 # Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
@@ -57,7 +56,7 @@ def field_notes() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "code", "what it is, and where"])
 
 
-def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> HTML:
+def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> Shown:
     """Show one row a claim and one column a source: verdict, difference and interval in points.
 
     Args:

@@ -10,8 +10,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
 from advance_lib.data import published
-from advance_lib.figures import diagrams
-from advance_lib.figures import page as figures
+from advance_lib.figures import diagrams, page
 from advance_lib.figures.page import LOSS_COLOURS
 
 matplotlib.use("Agg")
@@ -33,7 +32,7 @@ PANELS = {"main task", "use", "approach Na", "approach Nv+a", "siblings"}
 @pytest.fixture(autouse=True)
 def style():
     with plt.rc_context():
-        figures.set_style()
+        page.set_style()
         yield
         plt.close("all")
 
@@ -120,7 +119,7 @@ def test_every_loss_stands_once_in_its_colour():
         assert sum(text.startswith(f"${formula}$ (") for text in written) == 1, name
     for name, colour in LOSS_COLOURS.items():
         assert to_hex(boxes(figure)[name].get_facecolor()) == colour, name
-    assert to_hex(boxes(figure)["Ls"].get_facecolor()) == figures.loss_colour("image+sound/Ls")
+    assert to_hex(boxes(figure)["Ls"].get_facecolor()) == page.loss_colour("image+sound/Ls")
 
 
 @pytest.mark.parametrize("part", diagrams.PARTS)

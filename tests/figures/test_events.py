@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib.figures import events as knowledge_figures
+from advance_lib.figures import events
 
 matplotlib.use("Agg")
 EVENTS = ["Bird vocalization, bird call, bird song", "Waves, surf", "Train"]
@@ -21,30 +21,21 @@ def texts(axis):
 
 
 def test_bars_stand_in_falling_order_with_short_names():
-    axes = knowledge_figures.top_bars(TABLE, "response", top=2).axes
+    axes = events.top_bars(TABLE, "response", top=2).axes
     assert [axis.get_title() for axis in axes] == ["lake", "beach"] and texts(axes[0]) == ["Train", "Waves"]
     assert [bar.get_width() for bar in axes[1].patches] == [0.7, 0.3]
 
 
 @pytest.mark.parametrize("titles", [["here"], ["here", "there"]])
 def test_one_or_two_tables_of_posteriors(titles):
-    axes = knowledge_figures.posteriors_beside(dict.fromkeys(titles, TABLE.T)).axes[: len(titles)]
+    axes = events.posteriors_beside(dict.fromkeys(titles, TABLE.T)).axes[: len(titles)]
     assert [axis.get_title() for axis in axes] == titles
     assert [text.get_text() for text in axes[0].texts] == ["10", "20", "50", "70", "90", "30"]
 
 
-def test_dots_of_runs_and_the_marks_beside_them():
-    table = pd.DataFrame({"cell": ["image/Ls"] * 2 + ["image+sound/KL|Na"] * 2, "fscore": [70.0, 72.0, 60.0, 64.0]})
-    axis = knowledge_figures.run_dots(table, "fscore", "F", {"paper": {"image/Ls": 72.85}}, from_zero=True).axes[0]
-    assert texts(axis) == ["image, L_s", "image + sound, KL|Na"] and axis.get_xlim()[0] == 0
-    assert [text.get_text() for text in axis.texts] == ["71.0", "62.0"]
-    marks = next(line for line in axis.lines if line.get_label() == "paper")
-    assert list(marks.get_xdata()) == [72.85] and list(marks.get_ydata()) == [0]
-
-
 def test_one_panel_a_student_and_no_more_dots_than_asked():
     y = np.random.default_rng(0).random((40, 50))
-    axes = knowledge_figures.responses(y, {"a": y, "b": 1 - y}, most=100).axes
+    axes = events.responses(y, {"a": y, "b": 1 - y}, most=100).axes
     dots = axes[0].lines[1]
     assert len(axes) == 2 and len(dots.get_xdata()) == 100
     assert np.allclose(dots.get_xdata(), dots.get_ydata())
@@ -53,13 +44,13 @@ def test_one_panel_a_student_and_no_more_dots_than_asked():
 def test_one_pair_shows_the_events_that_matter():
     table = TABLE.T.set_axis(["p(e | lake)", "p(e | beach)"], axis=1)
     table.insert(0, "heard", [0.0, 1.0, 0.0])
-    axis = knowledge_figures.one_pair(table, top=2).axes[0]
+    axis = events.one_pair(table, top=2).axes[0]
     assert texts(axis) == ["Waves", "Train"] and len(axis.patches) == 6
 
 
 def test_temperature_margins_and_cosines_are_labelled():
-    curve = knowledge_figures.over_temperature(np.array([1.0, 10.0]), np.array([0.5, 0.7]), 0.75).axes[0]
+    curve = events.over_temperature(np.array([1.0, 10.0]), np.array([0.5, 0.7]), 0.75).axes[0]
     assert curve.get_xscale() == "log" and curve.get_ylim()[1] > 0.75
-    assert knowledge_figures.margins(np.arange(9.0), "nats").axes[0].get_xlabel() == "nats"
+    assert events.margins(np.arange(9.0), "nats").axes[0].get_xlabel() == "nats"
     square = pd.DataFrame(np.eye(2), ["lake", "beach"], ["lake", "beach"])
-    assert texts(knowledge_figures.cosine_map(square).axes[0]) == ["lake", "beach"]
+    assert texts(events.cosine_map(square).axes[0]) == ["lake", "beach"]

@@ -8,7 +8,7 @@ import pytest
 
 from advance_lib.analysis.robustness import STRENGTHS
 from advance_lib.data.catalogue import read_catalogue
-from advance_lib.figures import inside as inside_figures
+from advance_lib.figures import inside
 
 matplotlib.use("Agg")
 CELLS = ("image/Ls", "image+sound/Ls", "image+sound/SQ|Na")
@@ -20,14 +20,14 @@ def pairs(tiny):
 
 
 def test_short_names():
-    assert [inside_figures.approach(cell) for cell in CELLS] == ["image", "image + sound", "L_SQ|Na"]
+    assert [inside.approach(cell) for cell in CELLS] == ["image", "image + sound", "L_SQ|Na"]
 
 
 def test_the_grid_has_a_map_of_every_approach_with_its_probability(pairs):
     photographs = np.full((len(pairs), 16, 16, 3), 90, np.uint8)
     maps = {cell: np.random.default_rng(0).random((len(pairs), 16, 16)) for cell in CELLS}
     sure = {cell: np.linspace(0.1, 0.9, len(pairs)) for cell in CELLS}
-    page = inside_figures.activation_grid(pairs, photographs, maps, sure).data
+    page = inside.activation_grid(pairs, photographs, maps, sure).data
     assert page.count("<tr>") == 1 + len(pairs) and page.count("<img") == len(pairs) * (1 + len(CELLS))
     assert page.count("<audio") == len(pairs) and page.count("90%</td>") == len(CELLS)
     assert 'alt="Where L_SQ|Na finds evidence for desert; probability 10%"' in page
@@ -38,9 +38,7 @@ def test_intervals_are_drawn_where_they_are():
         {"cell": cell, "measure": "purity", "mean": 10.0 + i, "mean_low": 9.0 + i, "mean_high": 12.0 + i}
         for i, cell in enumerate(CELLS)
     ]
-    axis = inside_figures.interval_dots(pd.DataFrame(rows), {"purity": "purity in %"}, {"purity": {"chance": 5}}).axes[
-        0
-    ]
+    axis = inside.interval_dots(pd.DataFrame(rows), {"purity": "purity in %"}, {"purity": {"chance": 5}}).axes[0]
     spans = [tuple(line.get_xdata()) for line in axis.lines if len(line.get_xdata()) == 2]
     assert spans == [(9, 12), (10, 13), (11, 14), (5, 5)]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["image", "image + sound", "L_SQ|Na"]
@@ -49,7 +47,7 @@ def test_intervals_are_drawn_where_they_are():
 def test_panels_name_every_scene_in_each():
     scenes = ["ice", "lake", "ice", "wood"] * 5
     places = np.random.default_rng(0).random((20, 2))
-    figure = inside_figures.embedding_panels({"one": places, "two": places}, scenes)
+    figure = inside.embedding_panels({"one": places, "two": places}, scenes)
     for axis in figure.axes:
         assert sorted(text.get_text() for text in axis.texts) == ["ice", "lake", "wood"]
         assert sum(len(line.get_xdata()) for line in axis.lines) == 20
@@ -57,7 +55,7 @@ def test_panels_name_every_scene_in_each():
 
 def test_the_explorer_holds_every_pair_in_every_view(pairs):
     places = np.random.default_rng(0).random((len(pairs), 2))
-    page = inside_figures.explorer({"one": places, "two": 2 * places}, pairs).data
+    page = inside.explorer({"one": places, "two": 2 * places}, pairs).data
     marks = re.findall(r'data-places="([^"]+)" data-image="([^"]+)" data-sound="([^"]+)"', page)
     assert len(marks) == len(pairs) and page.count('tabindex="0"') == 1  # one stop, then the arrow keys
     for place, image, sound in marks:
@@ -74,22 +72,22 @@ def test_curves_of_every_kind_of_bad_photograph():
         for cell in CELLS
         for kind, level in [("none", 0), *((kind, level) for kind in STRENGTHS for level in range(1, 6)), ("all", -1)]
     ]  # fmt: skip
-    figure = inside_figures.robustness_curves(pd.DataFrame(rows))
+    figure = inside.robustness_curves(pd.DataFrame(rows))
     assert [axis.get_title() for axis in figure.axes[: len(STRENGTHS)]] == list(STRENGTHS)
     for axis in figure.axes[: len(STRENGTHS)]:
         assert all(list(line.get_xdata()) == list(range(6)) for line in axis.lines)
-    assert inside_figures.degraded_sheet(np.zeros((8, 8, 3), np.uint8), side=10).size == (60, 10 * len(STRENGTHS))
+    assert inside.degraded_sheet(np.zeros((8, 8, 3), np.uint8), side=10).size == (60, 10 * len(STRENGTHS))
 
 
 def test_the_gallery_says_what_was_decided(pairs):
     told = pairs.assign(base="ice", other="wood", gain=0.25, heard="Rain, <Wind>")
-    page = inside_figures.decision_gallery(told).data
+    page = inside.decision_gallery(told).data
     assert page.count("with sound: wood (+25 points)") == len(pairs) and "&lt;Wind&gt;" in page
 
 
 def test_the_map_of_events_and_scenes_has_zero_in_the_middle():
     table = pd.DataFrame([[1.0, -3.0]], index=["Rain, drizzle"], columns=["ice", "wood"])
-    axis = inside_figures.event_scene_map(table).axes[0]
+    axis = inside.event_scene_map(table).axes[0]
     assert axis.collections[0].get_clim() == (-3, 3)
 
 
@@ -100,7 +98,7 @@ def test_the_parts_are_drawn_at_their_means():
         ("image+sound/E", 0, "test", 40, 20, 55),
     ]
     table = pd.DataFrame(rows, columns=["cell", "seed", "split", "seen", "heard", "both"])
-    figure = inside_figures.parts_dots(pd.concat([table.assign(split="train"), table]))
+    figure = inside.parts_dots(pd.concat([table.assign(split="train"), table]))
     train, test = figure.axes  # the labels stand left
     assert [axis.get_title() for axis in figure.axes] == ["train", "test"]
     assert [label.get_text() for label in train.get_yticklabels()] == ["image", "L_E"]

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -6,7 +7,8 @@ import pandas as pd
 import pytest
 
 from advance_lib.analysis.claims import CHANCE
-from advance_lib.figures import results as result_figures
+from advance_lib.data.dataset import Split
+from advance_lib.figures import results
 from advance_lib.figures.page import PAPER_COLOUR
 
 matplotlib.use("Agg")
@@ -24,7 +26,7 @@ def table():
 
 
 def test_questions_name_the_senses_where_they_differ():
-    asked = [result_figures.question(*pair) for pair in (*PAIRS, ("sound/Ls", "sound/Ls†"))]
+    asked = [results.question(*pair) for pair in (*PAIRS, ("sound/Ls", "sound/Ls†"))]
     assert asked == [
         "Image + sound, L_s against image, L_s",
         "+ L_E against L_s",
@@ -34,7 +36,7 @@ def test_questions_name_the_senses_where_they_differ():
 
 
 def test_the_forest_draws_intervals_and_the_papers_differences(table):
-    figure = result_figures.forest({"test": table, "exam": table})
+    figure = results.forest({"test": table, "exam": table})
     assert [axis.get_title() for axis in figure.axes] == ["test", "exam"]
     for axis in figure.axes:
         lines = [line for line in axis.lines if len(line.get_xdata())]
@@ -47,12 +49,12 @@ def test_the_forest_draws_intervals_and_the_papers_differences(table):
 
 
 def test_an_approach_of_ones_own_has_no_tick_of_the_papers(table):
-    (axis,) = result_figures.forest({"test": table.iloc[:2].assign(other="image+sound/MINE")}).axes
+    (axis,) = results.forest({"test": table.iloc[:2].assign(other="image+sound/MINE")}).axes
     assert {line.get_marker() for line in axis.lines if len(line.get_xdata())} == {"None", "o"}
 
 
 def test_a_readable_table_says_what_is_not_defined(table):
-    shown = result_figures.readable(table)
+    shown = results.readable_comparisons(table)
     assert shown["outcome"].tolist() == ["lower", "undecided", "higher"]
     assert shown["difference"].tolist() == ["−2.50", "+0.50", "+9.00"]
     assert shown["95 % interval"].iloc[0] == "−4.00 to −1.00"
@@ -60,23 +62,51 @@ def test_a_readable_table_says_what_is_not_defined(table):
 
 
 def test_the_file_behind_a_readable_table_holds_numbers(table, build):
-    page = result_figures.show_comparisons({"test": table}, "comparisons").data
+    page = results.show_comparisons({"test": table}, "comparisons").data
     address = re.search(r'href="([^"]+)"', page).group(1)
-    kept = pd.read_csv((build.parent / "book" / address).resolve())
+    kept = pd.read_csv(build / "site" / address.rpartition("/")[2])
     assert kept["difference"].tolist() == table["difference"].tolist() and set(kept["split"]) == {"test"}
 
 
 def test_gains_are_coloured_around_zero():
     gains = pd.DataFrame({"image+sound/E": [4.0, -1.0], "image+sound/SQ|Na": [0.0, 2.0]}, index=["beach", "lake"])
-    axis = result_figures.gains_map(gains).axes[0]
+    axis = results.gains_map(gains).axes[0]
     assert axis.collections[0].get_clim() == (-4, 4)
     assert [label.get_text() for label in axis.get_xticklabels()] == ["+ L_E", "+ L_SQ|Na"]
-    assert result_figures.gains_map(0 * gains).axes[0].collections[0].get_clim() == (-1, 1)
+    assert results.gains_map(0 * gains).axes[0].collections[0].get_clim() == (-1, 1)
 
 
 def test_reliability_is_drawn_in_percent():
     found = pd.DataFrame({"confidence": [0.3, 0.9], "accuracy": [0.5, 0.8], "share": [0.25, 0.75]})
-    axis = result_figures.reliability_curves({"image+sound/E": found}).axes[0]
+    axis = results.reliability_curves({"image+sound/E": found}).axes[0]
     np.testing.assert_allclose(axis.lines[1].get_xydata(), [[30, 50], [90, 80]])
     small, large = axis.collections[0].get_sizes()
     assert large > small
+
+
+def test_dots_of_runs_and_the_marks_beside_them():
+    table = pd.DataFrame({"cell": ["image/Ls"] * 2 + ["image+sound/KL|Na"] * 2, "fscore": [70.0, 72.0, 60.0, 64.0]})
+    axis = results.run_dots(table, "fscore", "F", {"paper": {"image/Ls": 72.85}}, from_zero=True).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "image, L_s",
+        "image + sound, KL|Na",
+    ] and axis.get_xlim()[0] == 0
+    assert [text.get_text() for text in axis.texts] == ["71.0", "62.0"]
+    marks = next(line for line in axis.lines if line.get_label() == "paper")
+    assert list(marks.get_xdata()) == [72.85] and list(marks.get_ydata()) == [0]
+
+
+def test_scores_stand_beside_the_papers_on_one_split(tmp_path):
+    runs = [
+        SimpleNamespace(
+            request=SimpleNamespace(cell=cell, seed=seed, split=Split()), folder=tmp_path,
+            metrics={"scores": {"test": {"fscore": 10.0}, "exam": {"fscore": 60.0 + seed}}},
+        )
+        for cell in ("image/Ls", "sound/Ls") for seed in (0, 2)
+    ]  # fmt: skip
+    axis = results.fscores(runs, "exam", {"a guess": {"image/Ls": 5.0}}).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["61.0", "61.0"] and "exam" in axis.get_xlabel()
+    marks = {line.get_label(): list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"}
+    assert marks["the paper, on ADVANCE"] == [72.85, 28.99] and marks["a guess"] == [5.0]
+    shown = results.show_fscores(runs, "test", "fscores")
+    assert 'id="fscores"' in shown.data and shown.made_from["runs"] == 4

@@ -1,5 +1,6 @@
 import nbformat
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from advance_lib.experiments.runs import Request, Run
@@ -17,14 +18,15 @@ def executed(monkeypatch, build):
     settings = Settings("smoke", "miniature", 2, "cpu")
     runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
     pages = {
-        "table1": show_table(pd.DataFrame({"F": [1.0]}), "table-1", runs=runs).data,
-        "dataset": show(HTML("<b>bars</b>"), "fig-3", "Pairs.").data,
+        "table1": show_table(pd.DataFrame({"F": [1.0]}), "table-1", runs=runs),
+        "dataset": show(HTML("<b>bars</b>"), "fig-3", "Pairs."),
     }
     monkeypatch.setattr(status, "chapters", lambda: [*pages, "unmade"])
     folder = status.executed_folder(settings)
     folder.mkdir(parents=True)
     for name, page in pages.items():
-        cell = new_code_cell("show()", outputs=[new_output("display_data", {"text/html": page})])
+        data, metadata = DisplayFormatter().format(page)
+        cell = new_code_cell("show()", outputs=[new_output("display_data", data, metadata=metadata)])
         made = {"papermill": {"start_time": "2026-01-02T03:04:05", "duration": 7.04}}
         nbformat.write(new_notebook(cells=[cell], metadata=made), folder / f"{name}.ipynb")
     measured = folder.with_name("benchmarks")

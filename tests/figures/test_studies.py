@@ -3,10 +3,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advance_lib.analysis import studies
 from advance_lib.analysis.claims import CLAIMS
+from advance_lib.analysis.studies import ALPHAS, BETAS, origin
 from advance_lib.cache import write_json
-from advance_lib.figures import studies as study_figures
+from advance_lib.figures import studies
 from advance_lib.figures.page import loss_colour
 from advance_lib.transfer.presets import choices
 
@@ -27,15 +27,13 @@ def sources():
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    monkeypatch.setattr("advance_lib.analysis.studies.RESULTS", tmp_path)
     return tmp_path
 
 
 def test_a_missing_reference_is_said_not_raised(results):
-    assert study_figures.kept("tables-nowhere") is None
-    assert study_figures.provenance("tables-nowhere") == (
-        "The reference runs “tables-nowhere” have not been computed yet."
-    )
+    assert studies.kept("tables-nowhere") is None
+    assert studies.provenance("tables-nowhere") == ("The reference runs “tables-nowhere” have not been computed yet.")
 
 
 def test_a_kept_reference_tells_where_it_comes_from(results):
@@ -43,19 +41,19 @@ def test_a_kept_reference_tells_where_it_comes_from(results):
               "commit": "c" * 40, "environment": {"device": "a CPU", "torch": "2"},
               "minutes of training": 3.0}  # fmt: skip
     write_json(results / "tables-some.json", record)
-    assert study_figures.kept("tables-some") == record
-    assert study_figures.provenance("tables-some") == studies.origin(record)
+    assert studies.kept("tables-some") == record
+    assert studies.provenance("tables-some") == origin(record)
 
 
 def test_every_field_has_its_text():
-    notes = study_figures.field_notes()
+    notes = studies.field_notes()
     assert list(notes.index) == list(choices())
     assert notes.loc["n_fft", ["paper", "code"]].tolist() == ["1024", "4096"]
     assert notes.loc["relevance", "what it is, and where"].endswith("(event_to_event_corr.py:66,77).")
 
 
 def test_the_verdicts_stand_side_by_side(sources, build):
-    page = study_figures.verdict_table(sources, "claims").data
+    page = studies.verdict_table(sources, "claims").data
     assert (
         page.count("✓ supported<br>+1.0 [+0.0, +2.0]") == page.count("○ undecided<br>-2.0 [-3.0, -1.0]") == len(CLAIMS)
     )
@@ -65,7 +63,7 @@ def test_the_verdicts_stand_side_by_side(sources, build):
 
 
 def test_every_claim_has_its_interval_in_every_column(sources):
-    figure = study_figures.claim_intervals(sources)
+    figure = studies.claim_intervals(sources)
     assert len(figure.axes) == 6  # three tables, two sources
     assert [axis.get_title() for axis in figure.axes[:2]] == ["here", "there"]
     drawn = [line for axis in figure.axes[1::2] for line in axis.lines if len(line.get_xdata()) == 2]
@@ -83,15 +81,15 @@ def test_effects_of_one_split():
             for split in ("test", "exam")
         ]
     )
-    axis = study_figures.preset_effects(effects, "exam").axes[0]
+    axis = studies.preset_effects(effects, "exam").axes[0]
     names = [label.get_text() for label in axis.get_yticklabels()]
     assert names == ["relevance   (image+sound, + L_E)", "n_fft   (sound, L_s)"]
     assert [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "o"] == [1.0, -2.0]
 
 
 def test_the_grid_as_a_map_and_as_curves():
-    cells = [("E", a, b) for a in studies.ALPHAS for b in studies.BETAS]
-    cells += [("KL|Na", a, 0.001) for a in studies.ALPHAS] + [("none", 0.0, 0.0)]
+    cells = [("E", a, b) for a in ALPHAS for b in BETAS]
+    cells += [("KL|Na", a, 0.001) for a in ALPHAS] + [("none", 0.0, 0.0)]
     grid = pd.DataFrame(
         [
             {"transfer": t, "alpha": a, "beta": b, "seed": seed, "validation": 50 + 10 * a + b + seed}
@@ -99,15 +97,15 @@ def test_the_grid_as_a_map_and_as_curves():
             for seed in (0, 2)
         ]
     )
-    left, right = study_figures.weight_maps(grid).axes
+    left, right = studies.weight_maps(grid).axes
     assert {text.get_text() for text in left.texts} >= {"51.1", "71.0"}  # means: least α without β, both largest
     assert np.allclose(left.patches[0].get_xy(), (1, 2))  # α = 0.1 is the second column, β = 0.001 third from above
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["L_s", "+ L_E", "+ L_KL|Na"]
 
 
 def test_one_seed_has_no_spread():
-    rows = [("E", alpha, beta, 0, 50.0) for alpha in studies.ALPHAS for beta in studies.BETAS]
+    rows = [("E", alpha, beta, 0, 50.0) for alpha in ALPHAS for beta in BETAS]
     grid = pd.DataFrame(
         [*rows, ("none", 0.0, 0.0, 0, 49.0)], columns=["transfer", "alpha", "beta", "seed", "validation"]
     )
-    assert len(study_figures.weight_maps(grid).axes) == 2
+    assert len(studies.weight_maps(grid).axes) == 2
