@@ -57,25 +57,21 @@ def check(arguments: argparse.Namespace) -> None:
     print(f"{len(dataset.catalogue)} usable pairs at {dataset.catalogue['location'].nunique()} locations")
 
 
-def features(arguments: argparse.Namespace) -> None:
+def step(arguments: argparse.Namespace) -> None:
+    """Do one step of the graph: the arrays of a dataset, or a part of the pre-training."""
     from advance_lib.data.dataset import inputs_of
-    from advance_lib.experiments.profiles import get_profile
-
-    profile = get_profile(arguments.profile)
-    dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
-    print(f"{dataset.title}: photographs {inputs.images.shape}, log-mel spectrograms {inputs.log_mels.shape}")
-
-
-def pretrain(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments.profiles import get_profile
     from advance_lib.experiments.sources import pretrained_audio, pretrained_visual, render_pretraining_sets
 
     profile = get_profile(arguments.profile)
-    if arguments.what == "sets":
+    if arguments.name == "features":
+        dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
+        print(f"{dataset.title}: photographs {inputs.images.shape}, log-mel spectrograms {inputs.log_mels.shape}")
+    elif arguments.what in ("visual", "audio"):
+        network = {"visual": pretrained_visual, "audio": pretrained_audio}[arguments.what](profile, arguments.device)
+        print(f"{arguments.what}: {len(network.classes)} classes, {network.score:.1f} % on the held-out tenth")
+    else:
         render_pretraining_sets(profile)
-        return
-    network = {"visual": pretrained_visual, "audio": pretrained_audio}[arguments.what](profile, arguments.device)
-    print(f"{arguments.what}: {len(network.classes)} classes, {network.score:.1f} % on the held-out tenth")
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -233,28 +229,6 @@ def construct(arguments: argparse.Namespace) -> None:
     print(summary(out))
 
 
-def chapter(arguments: argparse.Namespace) -> None:
-    from advance_lib.book import execute_chapter
-
-    seeds = arguments.seeds
-    parameters = {
-        "profile": arguments.profile,
-        "dataset": arguments.dataset,
-        "seeds": int(seeds) if seeds and seeds.isdigit() else seeds,
-        "device": arguments.device,
-    }
-    for pair in arguments.parameter:
-        name, _, value = pair.partition("=")
-        parameters[name] = value
-    execute_chapter(arguments.notebook, arguments.executed, parameters)
-
-
-def pages(arguments: argparse.Namespace) -> None:
-    from advance_lib.book import build_pages
-
-    print(build_pages(arguments.profile, arguments.dataset))
-
-
 def calibrate(arguments: argparse.Namespace) -> None:
     from advance_lib.analysis.difficulty import report
 
@@ -271,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(
         name: str,
         run,
-        text: str,
+        text: str | None,
         *,
         profile: bool = True,
         dataset: bool = True,
@@ -279,7 +253,8 @@ def _parser() -> argparse.ArgumentParser:
         presets: bool = False,
         sources: bool = False,
     ) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        shown = {"help": text, "description": text[0].upper() + text[1:] + "."} if text else {}
+        command = commands.add_parser(name, **shown)
         command.set_defaults(run=run)
         if profile:
             command.add_argument(
@@ -325,10 +300,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--exam", action="store_true", help="render the exam set as well")
 
     add("check", check, "decode every file of a dataset and count its pairs")
-    add("features", features, "compute log-mel spectrograms and resized photographs of a dataset")
-
-    command = add("pretrain", pretrain, "pre-train the backbones on the miniature's own sets", dataset=False)
-    command.add_argument("what", choices=("sets", "visual", "audio"), help="render the sets, or train one network")
+    command = add("step", step, None)  # of the graph
+    command.add_argument("name", choices=("features", "pretrain"), help="what to do")
+    command.add_argument("what", nargs="?", choices=("sets", "visual", "audio"), help="of the pre-training")
     command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
 
     command = add(
@@ -413,15 +387,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument("--freesound", metavar="URL", help="another server (default: https://freesound.org/apiv2)")
     command.add_argument("--overpass", metavar="URL", help="another server (default: that of overpass-api.de)")
-
-    command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
-    command.add_argument("notebook", type=Path, help="source chapter")
-    command.add_argument("executed", type=Path, help="where the executed copy goes")
-    command.add_argument(
-        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="another parameter; may be repeated"
-    )
-
-    add("pages", pages, "build the book's pages from executed chapters and print the first one", seeds=True)
 
     command = add("calibrate", calibrate, "measure the unimodal scores of mini on other worlds", dataset=False)
     command.add_argument("--worlds", type=int, nargs="+", default=[101, 102, 103], help="seeds of the worlds")

@@ -5,8 +5,7 @@ from advance_lib.cli import _parser, main
 COMMANDS = (
     "render",
     "check",
-    "features",
-    "pretrain",
+    "step",
     "bench",
     "train",
     "table",
@@ -15,8 +14,6 @@ COMMANDS = (
     "listen",
     "download",
     "construct",
-    "chapter",
-    "pages",
     "calibrate",
 )
 

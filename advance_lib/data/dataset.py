@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError, digest
+from advance_lib.data.advance import advance_folder
 from advance_lib.data.catalogue import DatasetError, catalogue_digest, read_catalogue
 from advance_lib.data.features import image_array, log_mel_array
 from advance_lib.data.official_split import official_split
 from advance_lib.data.splits import SPLITS, split_by_location, split_by_pair
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.sources import RENDERED, Sources
-from advance_lib.graph import advance_folder
 from advance_lib.miniature.world import World, render_world
 from advance_lib.models.mn04 import early_maps
 from advance_lib.models.weights import weights_file

@@ -14,9 +14,9 @@ from snakemake.cli import get_argument_parser
 from advance_lib import cli
 from advance_lib.cache import UserError
 from advance_lib.experiments.settings import Settings
-from advance_lib.graph import chapters, requested
+from graph import chapters, requested
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROFILE = yaml.safe_load((ROOT / "workflow" / "slurm" / "config.yaml").read_text())
 
 
@@ -26,7 +26,7 @@ ONCE |= {"book": 1}
 
 def planned(build, *options):
     """Return how many jobs of each rule a dry run plans, its commands `advance train …`, and all that it prints."""
-    command = [sys.executable, "-m", "snakemake", "-n", "-p", "--snakefile", ROOT / "Snakefile", "--directory", build]
+    command = [sys.executable, "-m", "snakemake", "-n", "-p", "--directory", build]
     done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     stats = re.search(r"^Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", done.stdout, flags=re.MULTILINE)[1]
@@ -84,7 +84,7 @@ def test_bad_shares_are_refused(share, capsys):
 def test_the_profile_names_only_options_and_rules_that_exist():
     known = get_argument_parser()._option_string_actions
     assert not [option for option in PROFILE if f"--{option}" not in known]
-    rules = set(re.findall(r"^ *rule (\w+):", (ROOT / "Snakefile").read_text(), flags=re.MULTILINE))
+    rules = set(re.findall(r"^ *rule (\w+):", (ROOT / "workflow" / "Snakefile").read_text(), flags=re.MULTILINE))
     assert set(PROFILE["set-resources"]) | set(PROFILE["set-threads"]) <= rules
 
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from advance_lib import slides
+import slides
 from advance_lib.cache import PACKAGE, UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in BOOK.glob("*.md")}
 MODULES = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]

@@ -9,11 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from advance_lib.book import check_parameters, execute_chapter
 from advance_lib.cache import UserError
-from advance_lib.graph import chapters, requested
+from graph import chapters, requested
+from pages import check_parameters, execute_chapter
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 CHECKED = "nbval-check-output"
 
