@@ -128,19 +128,6 @@ def study(arguments: argparse.Namespace) -> None:
     print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json"))
 
 
-def bench(arguments: argparse.Namespace) -> None:
-    from advance_lib.analysis.studies import RESULTS, commit
-    from advance_lib.bench.speed import bench as measure
-    from advance_lib.cache import build_folder, write_json
-    from advance_lib.training.loop import accelerator
-
-    found = measure(arguments.profile, arguments.dataset, arguments.device, arguments.short)
-    kept = build_folder() if arguments.short else RESULTS
-    path = arguments.record or kept / f"bench-{accelerator(arguments.device)}.json"
-    write_json(path, {"commit": commit()} | found)
-    print(path)
-
-
 def predict(arguments: argparse.Namespace) -> None:
     from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
     from advance_lib.experiments.runs import finished
@@ -325,15 +312,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("name", help="tables, presets, weights, inside, hearing or reasons")
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
-
-    command = add(
-        "bench", bench, "measure how fast this machine trains, beside its limits, and keep the figures as JSON"
-    )
-    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
-    command.add_argument("--short", action="store_true", help="for seconds only, to see that it runs")
-    command.add_argument(
-        "--record", type=Path, help="file to write (default: results/bench-DEVICE.json, the build folder for --short)"
-    )
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
     command.add_argument("image", type=Path, help="photograph")

@@ -6,7 +6,6 @@ COMMANDS = (
     "render",
     "check",
     "step",
-    "bench",
     "train",
     "table",
     "study",
