@@ -15,6 +15,11 @@ from pathlib import Path
 from advance_lib.cache import UserError, build_folder, remove, written_whole
 from graph import CHECKOUT, Asked, requested
 
+ROOMS = (  # in the order in which data flows
+    "data", "miniature", "construct", "models", "training", "transfer", "experiments", "analysis", "figures", "cache",
+    "cli",
+)  # fmt: skip
+
 
 def check_parameters(chapter: Path, parameters: dict) -> None:
     """Refuse parameters that a chapter does not know.
@@ -65,12 +70,30 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
         ) from None
 
 
+def reference() -> str:
+    """Return the reference of the library as MyST: every module's docstrings, in the order in which data flows."""
+    library = CHECKOUT / "advance_lib"
+    found = [*library.glob("[!_]*.py"), *(path.parent for path in library.glob("*/__init__.py"))]
+    there = {path.stem for path in found}
+    rooms = [room for room in ROOMS if room in there] + sorted(there.difference(ROOMS))
+    pieces = []
+    for room in [*(f"advance_lib.{room}" for room in rooms), "advance_bench"]:
+        folder = CHECKOUT.joinpath(*room.split("."))
+        files = [file.relative_to(CHECKOUT).with_suffix("") for file in sorted(folder.rglob("[!_]*.py"))]
+        for level, module in [("##", room), *(("###", ".".join(file.parts)) for file in files)]:
+            title = module.removeprefix("advance_lib.")
+            pieces.append(f"{level} {title}\n\n```{{eval-rst}}\n.. automodule:: {module}\n```\n")
+    return "\n".join(pieces)
+
+
 def _stage(executed: Path, source: Path) -> None:
     """Lay out what Sphinx shall see: configuration, texts, and executed chapters instead of source ones."""
     import nbformat
 
     remove([source])
     shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build"))
+    with open(source / "book" / "api.md", "a", encoding="utf-8") as page:
+        page.write(f"\n{reference()}")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(CHECKOUT / name, source / name)
     for path in sorted(executed.glob("*.ipynb")):
