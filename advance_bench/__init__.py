@@ -1,6 +1,6 @@
 """What training costs: on this machine, at its limits, in the way of the authors' code, and with more data.
 
-``python -m advance_bench`` measures a machine; one chapter shows what was measured. `advance_lib` never imports it.
+``python -m advance_bench`` measures a machine; one chapter shows what was measured. The library never imports it.
 
 - `limits`: what a machine can do at most, and what a training step asks of it.
 - `preparing`: how fast files become arrays.
