@@ -3,12 +3,19 @@ PROFILE ?= mini
 DATASET ?= miniature
 SEEDS ?=
 DEVICE ?= auto
+SPLIT ?=
+PRESET ?=
+VISUAL ?=
+AUDIO ?=
+TEACHER ?=
+SKIP_BROKEN ?=
 
 # A dataset's folder is meant as seen from here, whatever folder a step runs in.
 DATA = $(shell $(PYTHON) -c 'import os, sys; name = sys.argv[1]; print(name if name in ("miniature", "advance") else os.path.abspath(os.path.expanduser(name)))' "$(DATASET)")
 
 # What the graph, and with it every step, is asked for.
-ASKED = profile="$(PROFILE)" dataset="$(DATA)" seeds="$(SEEDS)" device="$(DEVICE)"
+ASKED = profile="$(PROFILE)" dataset="$(DATA)" seeds="$(SEEDS)" device="$(DEVICE)" split="$(SPLIT)" preset="$(PRESET)" \
+	visual="$(VISUAL)" audio="$(AUDIO)" teacher="$(TEACHER)" skip_broken="$(SKIP_BROKEN)"
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +27,9 @@ export OMP_NUM_THREADS ?= 1
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo; echo "Options of book and lab: PROFILE=smoke|mini|paper DATASET=miniature|advance|FOLDER SEEDS=3 DEVICE=cpu|cuda"
+	@echo; echo "Options of book and lab: PROFILE=smoke|mini|paper DATASET=miniature|advance|FOLDER"
+	@echo "Options of book: SEEDS=3 DEVICE=cpu|cuda SPLIT=location|given|official|pair PRESET=code SKIP_BROKEN=yes"
+	@echo "                 VISUAL=official|imagenet AUDIO=official|mn04 TEACHER=rendered|official|mn04"
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -181,9 +181,12 @@ def refresh_checked_outputs(chapter: Path) -> None:
 
 
 def parameters_of(asked: Asked) -> dict[str, object]:
-    """Return the parameters of a chapter: what was asked for."""
+    """Return the parameters of a chapter: the four usual ones, and what departs from the book's own choices."""
     seeds = int(asked.seeds) if asked.seeds.isdigit() else asked.seeds
-    return {"profile": asked.profile, "dataset": asked.dataset, "seeds": seeds, "device": asked.device}
+    further = asked.departures()
+    if "skip_broken" in further:
+        further["skip_broken"] = True
+    return {"profile": asked.profile, "dataset": asked.dataset, "seeds": seeds, "device": asked.device} | further
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -212,7 +215,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         asked = requested(dict(pair.partition("=")[::2] for pair in arguments.asked))
         if arguments.step == "chapter":
-            execute_chapter(arguments.notebook, arguments.executed, parameters_of(asked))
+            book = {"book": asked.slug} if arguments.notebook.stem == "status" else {}  # it reports on the others
+            execute_chapter(arguments.notebook, arguments.executed, parameters_of(asked) | book)
         elif arguments.step == "build":
             print(build_pages(asked.folder))
         elif arguments.step == "slides":
