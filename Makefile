@@ -3,9 +3,19 @@ PROFILE ?= mini
 DATASET ?= miniature
 SEEDS ?=
 DEVICE ?= auto
+SPLIT ?=
+PRESET ?=
+VISUAL ?=
+AUDIO ?=
+TEACHER ?=
+SKIP_BROKEN ?=
 
 # A dataset's folder is meant as seen from here, whatever folder a step runs in.
 DATA = $(shell $(PYTHON) -c 'import os, sys; name = sys.argv[1]; print(name if name in ("miniature", "advance") else os.path.abspath(os.path.expanduser(name)))' "$(DATASET)")
+
+# What the graph, and with it every step, is asked for.
+ASKED = profile="$(PROFILE)" dataset="$(DATA)" seeds="$(SEEDS)" device="$(DEVICE)" split="$(SPLIT)" preset="$(PRESET)" \
+	visual="$(VISUAL)" audio="$(AUDIO)" teacher="$(TEACHER)" skip_broken="$(SKIP_BROKEN)"
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,7 +27,9 @@ export OMP_NUM_THREADS ?= 1
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo; echo "Options of book and lab: PROFILE=smoke|mini|paper DATASET=miniature|advance|FOLDER SEEDS=3 DEVICE=cpu|cuda"
+	@echo; echo "Options of book and lab: PROFILE=smoke|mini|paper DATASET=miniature|advance|FOLDER"
+	@echo "Options of book: SEEDS=3 DEVICE=cpu|cuda SPLIT=location|given|official|pair PRESET=code SKIP_BROKEN=yes"
+	@echo "                 VISUAL=official|imagenet AUDIO=official|mn04 TEACHER=rendered|official|mn04"
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -28,9 +40,10 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 book: $(READY)  ## train what is missing and build the book
+	@$(BIN)/python workflow/pages.py where $(ASKED) >/dev/null  # what cannot be asked for is refused at once
 	@mkdir -p _build
-	@$(BIN)/snakemake --snakefile Snakefile --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config profile=$(PROFILE) dataset="$(DATA)" seeds=$(SEEDS) device=$(DEVICE)
-	@$(BIN)/python -m advance_lib.graph $(PROFILE) "$(DATA)"
+	@$(BIN)/snakemake --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config $(ASKED)
+	@echo "The book: $$($(BIN)/python workflow/pages.py where $(ASKED))"
 
 test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -43,16 +56,16 @@ test-slow: $(READY)  ## nbval on the chapters, and unit tests that take long
 
 test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter in JupyterLab, looked at in Chromium
 	$(MAKE) slides PROFILE=smoke DATASET=miniature SEEDS=2
-	$(BIN)/pytest -n $(CORES) tests/browser
+	$(BIN)/pytest -n $(CORES) tests/book/browser
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
-	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python -m advance_lib.book book/*.ipynb
+	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
 
 slides: book  ## cut the book's pages into slides for teaching
-	@$(BIN)/python -m advance_lib.slides $(PROFILE) "$(DATA)"
+	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)

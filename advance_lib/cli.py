@@ -57,25 +57,21 @@ def check(arguments: argparse.Namespace) -> None:
     print(f"{len(dataset.catalogue)} usable pairs at {dataset.catalogue['location'].nunique()} locations")
 
 
-def features(arguments: argparse.Namespace) -> None:
+def step(arguments: argparse.Namespace) -> None:
+    """Do one step of the graph: the arrays of a dataset, or a part of the pre-training."""
     from advance_lib.data.dataset import inputs_of
-    from advance_lib.experiments.profiles import get_profile
-
-    profile = get_profile(arguments.profile)
-    dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
-    print(f"{dataset.title}: photographs {inputs.images.shape}, log-mel spectrograms {inputs.log_mels.shape}")
-
-
-def pretrain(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments.profiles import get_profile
     from advance_lib.experiments.sources import pretrained_audio, pretrained_visual, render_pretraining_sets
 
     profile = get_profile(arguments.profile)
-    if arguments.what == "sets":
+    if arguments.name == "features":
+        dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
+        print(f"{dataset.title}: photographs {inputs.images.shape}, log-mel spectrograms {inputs.log_mels.shape}")
+    elif arguments.what in ("visual", "audio"):
+        network = {"visual": pretrained_visual, "audio": pretrained_audio}[arguments.what](profile, arguments.device)
+        print(f"{arguments.what}: {len(network.classes)} classes, {network.score:.1f} % on the held-out tenth")
+    else:
         render_pretraining_sets(profile)
-        return
-    network = {"visual": pretrained_visual, "audio": pretrained_audio}[arguments.what](profile, arguments.device)
-    print(f"{arguments.what}: {len(network.classes)} classes, {network.score:.1f} % on the held-out tenth")
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -134,19 +130,6 @@ def study(arguments: argparse.Namespace) -> None:
     others += ["tried"] if options else []
     name = "-".join([arguments.name, Path(arguments.dataset).name, *others])
     print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json", **options))
-
-
-def bench(arguments: argparse.Namespace) -> None:
-    from advance_lib.analysis.studies import RESULTS, commit
-    from advance_lib.bench.speed import bench as measure
-    from advance_lib.cache import build_folder, write_json
-    from advance_lib.training.loop import accelerator
-
-    found = measure(arguments.profile, arguments.dataset, arguments.device, arguments.short)
-    kept = build_folder() if arguments.short else RESULTS
-    path = arguments.record or kept / f"bench-{accelerator(arguments.device)}.json"
-    write_json(path, {"commit": commit()} | found)
-    print(path)
 
 
 def predict(arguments: argparse.Namespace) -> None:
@@ -237,28 +220,6 @@ def construct(arguments: argparse.Namespace) -> None:
     print(summary(out))
 
 
-def chapter(arguments: argparse.Namespace) -> None:
-    from advance_lib.book import execute_chapter
-
-    seeds = arguments.seeds
-    parameters = {
-        "profile": arguments.profile,
-        "dataset": arguments.dataset,
-        "seeds": int(seeds) if seeds and seeds.isdigit() else seeds,
-        "device": arguments.device,
-    }
-    for pair in arguments.parameter:
-        name, _, value = pair.partition("=")
-        parameters[name] = value
-    execute_chapter(arguments.notebook, arguments.executed, parameters)
-
-
-def pages(arguments: argparse.Namespace) -> None:
-    from advance_lib.book import build_pages
-
-    print(build_pages(arguments.profile, arguments.dataset))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="advance", description="Audiovisual aerial scene recognition, after Hu et al., ECCV 2020."
@@ -269,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(
         name: str,
         run,
-        text: str,
+        text: str | None,
         *,
         profile: bool = True,
         dataset: bool = True,
@@ -277,7 +238,8 @@ def _parser() -> argparse.ArgumentParser:
         presets: bool = False,
         sources: bool = False,
     ) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        shown = {"help": text, "description": text[0].upper() + text[1:] + "."} if text else {}
+        command = commands.add_parser(name, **shown)
         command.set_defaults(run=run)
         if profile:
             command.add_argument(
@@ -323,10 +285,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--exam", action="store_true", help="render the exam set as well")
 
     add("check", check, "decode every file of a dataset and count its pairs")
-    add("features", features, "compute log-mel spectrograms and resized photographs of a dataset")
-
-    command = add("pretrain", pretrain, "pre-train the backbones on the miniature's own sets", dataset=False)
-    command.add_argument("what", choices=("sets", "visual", "audio"), help="render the sets, or train one network")
+    command = add("step", step, None)  # of the graph
+    command.add_argument("name", choices=("features", "pretrain"), help="what to do")
+    command.add_argument("what", nargs="?", choices=("sets", "visual", "audio"), help="of the pre-training")
     command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
 
     command = add(
@@ -352,15 +313,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
     command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")
-
-    command = add(
-        "bench", bench, "measure how fast this machine trains, beside its limits, and keep the figures as JSON"
-    )
-    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
-    command.add_argument("--short", action="store_true", help="for seconds only, to see that it runs")
-    command.add_argument(
-        "--record", type=Path, help="file to write (default: results/bench-DEVICE.json, the build folder for --short)"
-    )
 
     command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
     command.add_argument("image", type=Path, help="photograph")
@@ -415,14 +367,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--freesound", metavar="URL", help="another server (default: https://freesound.org/apiv2)")
     command.add_argument("--overpass", metavar="URL", help="another server (default: that of overpass-api.de)")
 
-    command = add("chapter", chapter, "execute one chapter of the book into a copy", seeds=True)
-    command.add_argument("notebook", type=Path, help="source chapter")
-    command.add_argument("executed", type=Path, help="where the executed copy goes")
-    command.add_argument(
-        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="another parameter; may be repeated"
-    )
-
-    add("pages", pages, "build the book's pages from executed chapters and print the first one", seeds=True)
     return parser
 
 

@@ -5,9 +5,7 @@ from advance_lib.cli import _parser, main
 COMMANDS = (
     "render",
     "check",
-    "features",
-    "pretrain",
-    "bench",
+    "step",
     "train",
     "table",
     "study",
@@ -15,8 +13,6 @@ COMMANDS = (
     "listen",
     "download",
     "construct",
-    "chapter",
-    "pages",
 )
 
 

@@ -45,7 +45,7 @@ trap clean EXIT
 trap 'exit 130' HUP INT TERM
 
 graph() {  # BUILD SHARES OPTION...: the runs of the smoke book, begun in a process group of its own
-    ADVANCE_BUILD=$1 setsid snakemake runs --snakefile Snakefile --directory "$1" --nolock \
+    ADVANCE_BUILD=$1 setsid snakemake runs --directory "$1" --nolock \
         --rerun-triggers input params "${@:3}" --config profile=smoke seeds=2 device=cpu shares="$2" >"$1.log" 2>&1 &
     GRAPH=$!
 }

@@ -3,7 +3,8 @@
 Chapter: Status.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -12,42 +13,44 @@ from IPython.display import HTML
 
 from advance_lib.cache import build_folder
 from advance_lib.experiments.runs import environment
-from advance_lib.experiments.settings import Settings
-from advance_lib.graph import chapters, slug
 
 
-def executed_folder(settings: Settings) -> Path:
-    """Return where the executed chapters of a book lie."""
-    return build_folder() / "books" / slug(settings.profile, settings.dataset) / "executed"
+def executed_chapters(book: str, contents: Path = Path("../_toc.yml")) -> list[Path]:
+    """Return the executed chapters of a book, in the order of its table of contents.
+
+    Args:
+        book: name of the book's folder, such as ``"mini-miniature"``; no chapters where it has not been built.
+        contents: the table of contents; the default is where a chapter finds it.
+    """
+    names = re.findall(r"file: book/(\w+)", contents.read_text(encoding="utf-8"))
+    paths = [build_folder() / "books" / book / "executed" / f"{name}.ipynb" for name in names if name != "status"]
+    return [path for path in paths if path.exists()]
 
 
-def chapter_times(settings: Settings) -> pd.DataFrame:
+def chapter_times(executed: Sequence[Path]) -> pd.DataFrame:
     """Return one row per executed chapter: when it ran, how many seconds it took, and how much memory at most.
 
     The memory is the largest resident set of the chapter's process and its kernel, as Snakemake measures it; a chapter
     that was executed without the graph has none.
+
+    Args:
+        executed: from `executed_chapters`.
     """
     rows = []
-    for name, notebook in _executed(settings):
-        made = notebook.metadata.papermill
-        measured = executed_folder(settings).with_name("benchmarks") / f"{name}.tsv"
+    for path in executed:
+        name, made = path.stem, nbformat.read(path, as_version=4).metadata.papermill
+        measured = path.parents[1] / "benchmarks" / f"{name}.tsv"
         memory = pd.read_csv(measured, sep="\t")["max_rss"].iloc[0] if measured.exists() else None
         rows.append((name, made["start_time"][:16].replace("T", " "), round(made["duration"], 1), memory))
     columns = ["chapter", "executed (UTC)", "seconds", "memory in MB"]
     return pd.DataFrame(rows, columns=columns).set_index("chapter")
 
 
-def _executed(settings: Settings) -> Iterator[tuple[str, nbformat.NotebookNode]]:
-    for name in chapters():
-        path = executed_folder(settings) / f"{name}.ipynb"
-        if path.exists():
-            yield name, nbformat.read(path, as_version=4)
-
-
-def results_shown(settings: Settings) -> HTML:
-    """Show every table and figure of the executed chapters: its permanent address, and the list of its runs."""
+def results_shown(executed: Sequence[Path]) -> HTML:
+    """Show every table and figure of executed chapters: its permanent address, and the list of its runs."""
     rows = []
-    for name, notebook in _executed(settings):
+    for path in executed:
+        name, notebook = path.stem, nbformat.read(path, as_version=4)
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         found = [output.metadata["advance"] for output in outputs if "advance" in output.get("metadata", ())]
         for result, count, address in dict.fromkeys((one["result"], one["runs"], one["list"]) for one in found):

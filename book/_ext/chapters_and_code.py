@@ -99,11 +99,13 @@ class LearningGoals(SphinxDirective):
 
 def begin(app, env, names) -> None:
     """Read the chapters once, before any page is read."""
+    import advance_bench
     import advance_lib
 
     env.chapters = chapters(Path(app.srcdir))
-    package = Path(advance_lib.__file__).parent
-    dotted = [".".join(path.relative_to(package.parent).with_suffix("").parts) for path in package.rglob("[!_]*.py")]
+    packages = [Path(package.__file__).parent for package in (advance_lib, advance_bench)]
+    files = [(path, package.parent) for package in packages for path in package.rglob("[!_]*.py")]
+    dotted = [".".join(path.relative_to(above).with_suffix("").parts) for path, above in files]
     last_parts = Counter(name.rpartition(".")[2] for name in dotted)
     env.library_modules = {last: name for name in dotted if last_parts[last := name.rpartition(".")[2]] == 1}
 

@@ -4,25 +4,22 @@ from IPython.core.formatters import DisplayFormatter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from advance_lib.experiments.runs import Request, Run
-from advance_lib.experiments.settings import Settings
 from advance_lib.figures import status
 from advance_lib.figures.page import show, show_table
 
 
 @pytest.fixture
-def executed(monkeypatch, build):
+def executed(tmp_path, build):
     """Two executed chapters: one with a table made from two runs, one with a figure made from data alone."""
     import pandas as pd
     from IPython.display import HTML
 
-    settings = Settings("smoke", "miniature", 2, "cpu")
     runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
     pages = {
         "table1": show_table(pd.DataFrame({"F": [1.0]}), "table-1", runs=runs),
         "dataset": show(HTML("<b>bars</b>"), "fig-3", "Pairs."),
     }
-    monkeypatch.setattr(status, "chapters", lambda: [*pages, "unmade"])
-    folder = status.executed_folder(settings)
+    folder = build / "books" / "smoke-tiny" / "executed"
     folder.mkdir(parents=True)
     for name, page in pages.items():
         data, metadata = DisplayFormatter().format(page)
@@ -32,7 +29,9 @@ def executed(monkeypatch, build):
     measured = folder.with_name("benchmarks")
     measured.mkdir()
     (measured / "table1.tsv").write_text("s\tmax_rss\n7.5\t812.25\n")
-    return settings
+    contents = tmp_path / "_toc.yml"
+    contents.write_text("root: book/status\n" + "".join(f"- file: book/{name}\n" for name in (*pages, "unmade")))
+    return status.executed_chapters("smoke-tiny", contents)
 
 
 def test_every_result_has_its_address_and_its_runs(executed):

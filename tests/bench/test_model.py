@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgba
 from torch import nn
 from torchvision.models import ResNet101_Weights
 
-from advance_lib import cost_figures, costs
+from advance_bench import model, pictures
+from advance_bench.model import ASSUMED, DAY, HOUR, SIZES, YEAR, duration
 from advance_lib.analysis.studies import RESULTS
-from advance_lib.costs import ASSUMED, DAY, HOUR, SIZES, YEAR, duration
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.profiles import PROFILES
@@ -56,24 +56,24 @@ def record(epoch, **changes):
 
 def test_the_kept_record_has_all_that_the_chapter_shows():
     kept = json.loads((RESULTS / "bench-cpu.json").read_text())
-    shown = costs.measured(kept)
+    shown = model.measured(kept)
     assert kept["effort"] == "full" and (shown["value"] > 0).all()
     assert shown["value"]["machine", "GFLOP a pair"] == pytest.approx(
-        costs.flops(MINI) / 1e9
+        model.flops(MINI) / 1e9
     )  # there computed, here unreal
-    assert kept["machine"]["bytes a pair kept"] == sum(costs.bytes_kept(MINI).values())
-    assert set(costs.cells(kept).index) == set(CELLS)
+    assert kept["machine"]["bytes a pair kept"] == sum(model.bytes_kept(MINI).values())
+    assert set(model.cells(kept).index) == set(CELLS)
 
 
 def test_how_far_the_precisions_are_apart():
-    assert costs.disagreement(record(100.0)) == pytest.approx(0.01)
-    table = costs.measured(record(100.0))["how known"]
+    assert model.disagreement(record(100.0)) == pytest.approx(0.01)
+    table = model.measured(record(100.0))["how known"]
     assert table["training", "limit"] == "measured" and table["machine", "GFLOP a pair"] == "computed"
 
 
 def test_a_pair_takes_as_many_bytes_as_its_arrays(tiny, quick):
     _, inputs = inputs_of(str(tiny), PROFILES[quick])
-    counted = list(costs.bytes_kept(PROFILES[quick]).values())
+    counted = list(model.bytes_kept(PROFILES[quick]).values())
     images, log_mels, targets, _ = inputs.arrays
     assert [counted[0], counted[1], counted[3]] == [x[:1].nbytes for x in (images, log_mels, targets)]
 
@@ -81,7 +81,7 @@ def test_a_pair_takes_as_many_bytes_as_its_arrays(tiny, quick):
 def test_the_flops_are_those_that_others_published():
     """torchvision gives 7.8 billion multiply-adds for ResNet-101 at 224 pixels, one pass forward."""
     published = ResNet101_Weights.IMAGENET1K_V1.meta["_ops"] * 1e9
-    ours = costs.flops(replace(PAPER, image_side=224, batch_size=256), "image")
+    ours = model.flops(replace(PAPER, image_side=224, batch_size=256), "image")
     assert ours == pytest.approx(3 * 2 * published, rel=0.02)
 
 
@@ -89,55 +89,55 @@ def test_what_the_forward_pass_keeps(monkeypatch):
     """Convolution and batch norm keep their inputs, the activation its output; batch norm two numbers a channel."""
     layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()).to("meta")
     profile = replace(MINI, batch_size=2, name="two layers")
-    monkeypatch.setattr(costs, "_unreal", lambda *_: (layers, torch.empty(2, 3, 8, 8, device="meta")))
+    monkeypatch.setattr(model, "_unreal", lambda *_: (layers, torch.empty(2, 3, 8, 8, device="meta")))
     values = 2 * 64 * (3 + 4 + 4) + 2 * 4
-    assert costs.activations(profile) == 4 * values / 2
-    assert costs.parameters(profile) == 3 * 4 * 9 + 4 + 8
-    assert costs.step_memory(profile, torch.float32) == 4 * values + 16 * 120
-    for cached in (costs.activations, costs.parameters):
+    assert model.activations(profile) == 4 * values / 2
+    assert model.parameters(profile) == 3 * 4 * 9 + 4 + 8
+    assert model.step_memory(profile, torch.float32) == 4 * values + 16 * 120
+    for cached in (model.activations, model.parameters):
         cached.cache_clear()
 
 
 def test_half_the_precision_keeps_half_as_much():
-    full, half = (costs.activations(PROFILES["smoke"], dtype) for dtype in (torch.float32, torch.bfloat16))
+    full, half = (model.activations(PROFILES["smoke"], dtype) for dtype in (torch.float32, torch.bfloat16))
     assert 0.5 <= half / full < 0.56  # the places of maximum pooling are whole numbers in both
 
 
 def test_a_unimodal_cell_costs_its_own_sense():
-    both, image, sound = (costs.flops(MINI, senses) for senses in ("image+sound", "image", "sound"))
+    both, image, sound = (model.flops(MINI, senses) for senses in ("image+sound", "image", "sound"))
     assert both < image + sound < 1.1 * both  # the silent branch, once a batch
-    assert costs.mean_cell(MINI) == pytest.approx((10 * both + 5 * image + 5 * sound) / 20 / both)
+    assert model.mean_cell(MINI) == pytest.approx((10 * both + 5 * image + 5 * sound) / 20 / both)
 
 
 def test_pairs_of_a_run():
-    assert costs.pairs_of_a_run(5075, 8) == pytest.approx(8 * (3537 + 475 / 3) + 1063 / 3)
+    assert model.pairs_of_a_run(5075, 8) == pytest.approx(8 * (3537 + 475 / 3) + 1063 / 3)
 
 
 def test_the_fit_finds_the_law():
-    a, b = costs.fit_by_side(costs.by_side(record(100.0)))
+    a, b = model.fit_by_side(model.by_side(record(100.0)))
     assert a == pytest.approx(0.001) and b == pytest.approx(2e-7)
 
 
 def test_machines_are_what_was_measured_and_the_rest_assumed():
-    small, large, gpu = costs.machines(record(100.0))
+    small, large, gpu = model.machines(record(100.0))
     assert [machine.known for machine in (small, large, gpu)] == ["measured", "measured", "assumed"]
-    assert small.run_seconds(5075) == pytest.approx(costs.pairs_of_a_run(5075, 8) / 100)
-    assert small.paper_seconds(5075) == pytest.approx(100 / 1.5 * costs.mean_cell(MINI) * small.run_seconds(5075))
+    assert small.run_seconds(5075) == pytest.approx(model.pairs_of_a_run(5075, 8) / 100)
+    assert small.paper_seconds(5075) == pytest.approx(100 / 1.5 * model.mean_cell(MINI) * small.run_seconds(5075))
     assert small.preparing_seconds(1000) == pytest.approx(1000 * 0.04 / 2) and large.seconds == 2
     assert small.run_memory(1e9) == pytest.approx(2e9)  # as measured; data stay in their files
-    assert gpu.seconds == pytest.approx(costs.flops(PAPER) / (0.25 * 989e12)) and gpu.cores == 16
+    assert gpu.seconds == pytest.approx(model.flops(PAPER) / (0.25 * 989e12)) and gpu.cores == 16
     assert [small.how_known(n) for n in SIZES] == ["computed", "extrapolated", "extrapolated"]
     assert {gpu.how_known(n) for n in SIZES} == {"assumed"}
 
 
 def test_a_measured_gpu_takes_the_place_of_the_assumed_one():
-    *_, gpu = costs.machines(record(100.0), record(2000.0, profile="paper", cores=8))
+    *_, gpu = model.machines(record(100.0), record(2000.0, profile="paper", cores=8))
     assert (gpu.name, gpu.known, gpu.cores) == ("a GPU, paper", "measured", 8)
     assert gpu.seconds == 1 / 2000 and gpu.at_once == 1.5 and gpu.how_known(5075) == "computed"
 
 
 def test_every_estimate_says_how_it_is_known():
-    table = costs.estimates(costs.machines(record(100.0)))
+    table = model.estimates(model.machines(record(100.0)))
     assert len(table) == 9 and set(table["how known"]) == {"computed", "extrapolated", "assumed"}
     paper = table.xs("H100 (assumed), paper", level="machine")
     assert paper["disk, GB"]["5,000,000"] == pytest.approx(5e6 * (196_608 + 51_200 + 4 * 527 + 8) / 1e9)
@@ -154,17 +154,17 @@ def test_durations(seconds, text):
 
 
 def test_several_devices_are_as_fast_as_their_link():
-    gpu = costs.machines(record(100.0))[2]
-    alone = costs.several_devices(gpu, (1,)).loc[1]
+    gpu = model.machines(record(100.0))[2]
+    alone = model.several_devices(gpu, (1,)).loc[1]
     assert alone["sent, MB"] == 0 and alone["faster"] == alone["faster between nodes"] == 1
-    ideal = costs.several_devices(gpu, (8,), replace(ASSUMED, link=math.inf, network=1e9)).loc[8]
+    ideal = model.several_devices(gpu, (8,), replace(ASSUMED, link=math.inf, network=1e9)).loc[8]
     assert ideal["faster"] == pytest.approx(8) and ideal["faster between nodes"] < 1
-    assert ideal["sent, MB"] == pytest.approx(2 * 7 / 8 * 4 * costs.parameters(PAPER) / 1e6)
+    assert ideal["sent, MB"] == pytest.approx(2 * 7 / 8 * 4 * model.parameters(PAPER) / 1e6)
 
 
 def test_what_breaks_breaks_where_it_is_said_to():
-    gpu = costs.machines(record(100.0))[2]
-    table = costs.breaking_points(gpu, checking=0.02, statistics=0.001)
+    gpu = model.machines(record(100.0))[2]
+    table = model.breaking_points(gpu, checking=0.02, statistics=0.001)
     assert table["pairs"].is_monotonic_increasing
     last = table["pairs"]["data leave the device's memory"]
     assert gpu.resident(0.999 * last) > 0 and gpu.resident(1.001 * last) == 0
@@ -175,18 +175,18 @@ def test_what_breaks_breaks_where_it_is_said_to():
 
 def test_the_timed_rates_are_rates(tiny):
     data, _ = inputs_of(str(tiny), PROFILES["smoke"])
-    assert 0 < costs.checking_seconds(data.pairs, 3) < 1 and 0 < costs.statistics_seconds(PROFILES["smoke"], 3) < 1
+    assert 0 < model.checking_seconds(data.pairs, 3) < 1 and 0 < model.statistics_seconds(PROFILES["smoke"], 3) < 1
 
 
 def test_only_what_was_measured_has_filled_markers():
-    axis = cost_figures.time_by_pairs(costs.machines(record(100.0)), 1800.0, 1014).axes[0]
+    axis = pictures.time_by_pairs(model.machines(record(100.0)), 1800.0, 1014).axes[0]
     (marked,) = [line for line in axis.lines if line.get_marker() == "o"]
     assert marked.get_xydata().tolist() == [[1014, 1800]]
     assert [line.get_linestyle() for line in axis.lines if len(line.get_xdata()) == 2] == ["-", "--"] * 2 + [":", ":"]
 
 
 def test_the_fit_is_dashed_beyond_the_measured_sides():
-    axis = cost_figures.seconds_by_side({"a machine": record(100.0)}, most=512).axes[0]
+    axis = pictures.seconds_by_side({"a machine": record(100.0)}, most=512).axes[0]
     inside, beyond, points = axis.lines
     assert points.get_xdata().tolist() == [64, 128, 256] and points.get_marker() == "o"
     assert inside.get_linestyle() == "-" and inside.get_xdata()[-1] == 256
@@ -197,7 +197,7 @@ def test_the_fit_is_dashed_beyond_the_measured_sides():
 def test_memory_is_computed_and_so_not_filled():
     rows = [{"networks": "mini", "dtype": dtype, "side": side, "bytes": 1e6 * side}
             for dtype in ("float32", "bfloat16") for side in (96, 256)]  # fmt: skip
-    lines = cost_figures.memory_by_side(pd.DataFrame(rows)).axes[0].lines
+    lines = pictures.memory_by_side(pd.DataFrame(rows)).axes[0].lines
     assert [line.get_ydata().tolist() for line in lines] == [[96, 256]] * 2
     assert {line.get_markerfacecolor() for line in lines} == {"white"}
-    assert {to_rgba(line.get_color()) for line in lines} == {to_rgba(cost_figures.COLOURS[0])}
+    assert {to_rgba(line.get_color()) for line in lines} == {to_rgba(pictures.COLOURS[0])}

@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from advance_lib.bench.ceilings import flops_of, step_bytes
-from advance_lib.bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS
+from advance_bench.limits import flops_of, step_bytes
+from advance_bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS
 from advance_lib.cache import file_digest
 from advance_lib.data.media import read_clip, read_image
 from advance_lib.data.published import SCENES
@@ -71,10 +71,10 @@ def assumptions(assumed: Assumptions = ASSUMED) -> pd.DataFrame:
 
 
 def measured(record: dict) -> pd.DataFrame:
-    """Return a machine's figures under the names that ``advance bench`` prints: columns ``value`` and ``how known``.
+    """Return a machine's figures under the names that the measurement prints: columns ``value`` and ``how known``.
 
     Args:
-        record: of ``advance bench``, not a short one.
+        record: of ``python -m advance_bench``, not a short one.
     """
     rows = {(part, name): value for part in PARTS for name, value in record[part].items() if "workers" not in name}
     table = pd.DataFrame({"value": pd.Series(rows)}).rename_axis(["part", "figure"])
@@ -113,7 +113,7 @@ def _unreal(
 
 @cache
 def flops(profile: Profile, senses: str = "image+sound") -> float:
-    """Return the FLOP of training on a pair, forward and backward, counted as by `ceilings.flops_of`.
+    """Return the FLOP of training on a pair, forward and backward, counted as by `limits.flops_of`.
 
     Args:
         profile: networks, side and batch size; a silent branch is computed once a batch.
@@ -160,7 +160,7 @@ def step_memory(profile: Profile, dtype: torch.dtype) -> float:
 
 
 def most_utilisation(profile: Profile, assumed: Assumptions = ASSUMED) -> float:
-    """Return the share of the GPU's peak that its memory allows a step in bfloat16, as `ceilings.step_bytes` counts."""
+    """Return the share of the GPU's peak that its memory allows a step in bfloat16, as `limits.step_bytes` counts."""
     moved = step_bytes(*_unreal(profile, "image+sound", torch.bfloat16), 2) / profile.batch_size
     return flops(profile) / assumed.peak / (moved / assumed.bandwidth)
 
@@ -259,25 +259,34 @@ def machines(cpu: dict, cuda: dict | None = None, assumed: Assumptions = ASSUMED
     """Return the machines that the chapter compares.
 
     Args:
-        cpu: record of ``advance bench`` on a CPU.
+        cpu: record of ``python -m advance_bench`` on a CPU.
         cuda: the same on a GPU with the paper's networks; None where there was none.
         assumed: all that was not measured.
     """
     mini, paper = get_profile(cpu["profile"]), get_profile("paper")
     preparing, cores = cpu["preparing"]["clip"] + cpu["preparing"]["photograph"], cpu["cores"]
     libraries = 1e9 * cpu["machine"]["peak memory GB"] - step_memory(mini, torch.float32)
-    on_cpu = (torch.float32, _gain(cpu), preparing, cores, libraries, 0, "measured")
+    on_cpu = {
+        "dtype": torch.float32,
+        "at_once": _gain(cpu),
+        "preparing": preparing,
+        "cores": cores,
+        "memory": libraries,
+        "device_memory": 0,
+        "known": "measured",
+    }
     name, slow = f"{cores} CPU cores", 1 / cpu["the paper's networks, limit"]["batch of 4"]
-    found = [Machine(f"{name}, {mini.name}", mini, 1 / cpu["training"]["epoch"], *on_cpu)]
-    found.append(Machine(f"{name}, {paper.name}", paper, slow, *on_cpu))
+    found = [Machine(f"{name}, {mini.name}", mini, 1 / cpu["training"]["epoch"], **on_cpu)]
+    found.append(Machine(f"{name}, {paper.name}", paper, slow, **on_cpu))
+    on_gpu = {"dtype": torch.bfloat16, "memory": 0, "device_memory": assumed.device_memory}
     if cuda:
         preparing, cores = cuda["preparing"]["clip"] + cuda["preparing"]["photograph"], cuda["cores"]
-        on_gpu = (torch.bfloat16, _gain(cuda), preparing, cores, 0, assumed.device_memory, "measured")
+        on_gpu |= {"at_once": _gain(cuda), "preparing": preparing, "cores": cores, "known": "measured"}
         name, seconds = cuda["environment"]["device"], 1 / cuda["training"]["epoch"]
     else:
-        on_gpu = (torch.bfloat16, 1, preparing, assumed.cores, 0, assumed.device_memory, "assumed")
+        on_gpu |= {"at_once": 1, "preparing": preparing, "cores": assumed.cores, "known": "assumed"}
         name, seconds = "H100 (assumed)", flops(paper) / (assumed.utilisation * assumed.peak)
-    return [*found, Machine(f"{name}, {paper.name}", paper, seconds, *on_gpu)]
+    return [*found, Machine(f"{name}, {paper.name}", paper, seconds, **on_gpu)]
 
 
 def _gain(record: dict) -> float:
@@ -323,7 +332,7 @@ def cells(record: dict) -> pd.DataFrame:
     """Return the seconds of a run of each cell on as many pairs as ADVANCE: from measured rates, and by the model.
 
     Args:
-        record: of ``advance bench``, not a short one.
+        record: of ``python -m advance_bench``, not a short one.
     """
     profile = get_profile(record["profile"])
     found = record[f"seconds a run of {profile.epochs} epochs on as many pairs as ADVANCE"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib import cli
-from advance_lib.bench.speed import (
+from advance_bench.__main__ import main
+from advance_bench.speed import (
     ADVANCE_SPLIT,
     EVENTS,
     MAIN,
@@ -30,7 +30,7 @@ def data(tiny, quick):
 
 
 def test_the_command_prints_and_keeps_every_figure(tiny, quick, build, capsys):
-    assert cli.main(["bench", "--device", "cpu", "--short", "--profile", quick, "--dataset", str(tiny)]) == 0
+    assert main(["--device", "cpu", "--short", "--profile", quick, "--dataset", str(tiny)]) == 0
     told, kept = capsys.readouterr().out, json.loads((build / "bench-cpu.json").read_text())
     assert kept["environment"]["device"].startswith("CPU") and kept["effort"] == "short" and kept["commit"]
     for part in ("training", "machine", "peer", "preparing"):
@@ -55,7 +55,7 @@ def test_every_cell_can_be_timed(data, cell):
 
 def test_an_epoch_is_as_long_as_it_is_said_to_be(data, monkeypatch):
     """Where each batch takes a known time, the rates are those of that time."""
-    from advance_lib.bench import speed
+    from advance_bench import speed
 
     profile, dataset, inputs = data
     cell = ready(MAIN, profile, inputs, len(dataset.scenes), "cpu")
@@ -74,7 +74,7 @@ def test_an_epoch_is_as_long_as_it_is_said_to_be(data, monkeypatch):
 
 def test_recognising_and_feeding_are_as_fast_as_the_clock_says(data, monkeypatch):
     """Where each row takes a known time, the rates are those of that time."""
-    from advance_lib.bench import speed
+    from advance_bench import speed
 
     profile, dataset, inputs = data
     now = [0.0]

@@ -7,15 +7,14 @@ checked cells, which demonstrate formulas; so are exercises.
 import copy
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
 
-from advance_lib.cache import UserError, build_folder
-from advance_lib.graph import chapters, slug
+from advance_lib.cache import UserError
+from graph import chapters
 
 LEFT_OUT = {"exercises"}
 TO_LOOK_AT = "img, svg, audio, table"
@@ -115,7 +114,3 @@ def make_slides(site: Path) -> Path:
     listed = f"<section><h1>Slides</h1><ol>{''.join(links)}</ol></section>"
     (target / "index.html").write_text(DECK.format(title="All chapters", mathjax="", slides=listed), encoding="utf-8")
     return target / "index.html"
-
-
-if __name__ == "__main__":
-    print(f"The slides: {make_slides(build_folder() / 'books' / slug(*sys.argv[1:3]) / 'html')}")

@@ -12,11 +12,10 @@ import yaml
 from snakemake.cli import get_argument_parser
 
 from advance_lib import cli
-from advance_lib.cache import UserError
 from advance_lib.experiments.settings import Settings
-from advance_lib.graph import chapters, requested
+from graph import chapters
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROFILE = yaml.safe_load((ROOT / "workflow" / "slurm" / "config.yaml").read_text())
 
 
@@ -26,7 +25,7 @@ ONCE |= {"book": 1}
 
 def planned(build, *options):
     """Return how many jobs of each rule a dry run plans, its commands `advance train …`, and all that it prints."""
-    command = [sys.executable, "-m", "snakemake", "-n", "-p", "--snakefile", ROOT / "Snakefile", "--directory", build]
+    command = [sys.executable, "-m", "snakemake", "-n", "-p", "--directory", build]
     done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     stats = re.search(r"^Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", done.stdout, flags=re.MULTILINE)[1]
@@ -42,6 +41,23 @@ def test_one_machine_trains_in_one_job(build):
     assert "gpu=1" not in text
 
 
+def test_every_choice_reaches_every_step(build, tiny):
+    choices = ("split=location", "preset=code", "visual=official", "audio=mn04", "teacher=mn04", "skip_broken=yes")
+    _, trains, text = planned(build, "--config", "profile=smoke", "seeds=2,5", f"dataset={tiny}", *choices)
+    asked = f"--profile smoke --dataset {tiny} --seeds 2,5 --device auto --split location --preset code"
+    assert trains == [f"train {asked} --visual official --audio mn04 --teacher mn04 --skip-broken"]
+    assert f"step features --profile smoke --dataset {tiny} --skip-broken\n" in text
+    words = f"profile=smoke dataset={tiny} seeds=2,5 device=auto {' '.join(choices)}"
+    assert text.count(f"pages.py build {words}\n") == 1
+    assert len(re.findall(rf"pages.py chapter \S+ \S+ {re.escape(words)}\n", text)) == len(chapters()) + 1
+
+
+def test_the_graph_refuses_before_it_plans(build):
+    command = [sys.executable, "-m", "snakemake", "-n", "--directory", build, "--config", "dataset=nowhere"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode and "nowhere: no such folder; give miniature, advance" in done.stdout + done.stderr
+
+
 def test_a_cluster_trains_in_shares_with_a_gpu_for_each(build):
     config = ["--config", "profile=smoke", "seeds=2", "device=cuda", "shares=3"]
     counts, trains, text = planned(build, "--profile", ROOT / "workflow" / "slurm", *config)
@@ -54,12 +70,6 @@ def test_a_cluster_trains_in_shares_with_a_gpu_for_each(build):
     assert gpus == dict.fromkeys(("pretraining", "share", "chapter", "status"), 1)
     memory = {rule: int(re.search(r"\bmem_mb=(\d+)", lines)[1]) for rule, lines in jobs.items()}
     assert memory["share"] == 16000 and memory["features"] == 8000
-
-
-@pytest.mark.parametrize("shares", ["0", "-2", "two", "1.5"])
-def test_bad_shares_of_the_graph(shares):
-    with pytest.raises(UserError, match=f"shares={shares}: say in how many jobs"):
-        requested({"shares": shares})
 
 
 @pytest.mark.parametrize("shares", [1, 2, 3, 7, 200])
@@ -84,7 +94,7 @@ def test_bad_shares_are_refused(share, capsys):
 def test_the_profile_names_only_options_and_rules_that_exist():
     known = get_argument_parser()._option_string_actions
     assert not [option for option in PROFILE if f"--{option}" not in known]
-    rules = set(re.findall(r"^ *rule (\w+):", (ROOT / "Snakefile").read_text(), flags=re.MULTILINE))
+    rules = set(re.findall(r"^ *rule (\w+):", (ROOT / "workflow" / "Snakefile").read_text(), flags=re.MULTILINE))
     assert set(PROFILE["set-resources"]) | set(PROFILE["set-threads"]) <= rules
 
 

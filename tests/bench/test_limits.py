@@ -5,16 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from advance_lib.bench import ceilings
-from advance_lib.bench.ceilings import copy_bandwidth, flops_of, matmul_rate, median_seconds, step_bytes
+from advance_bench import limits
+from advance_bench.limits import copy_bandwidth, flops_of, matmul_rate, median_seconds, step_bytes
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Sizes at which a measurement takes a moment."""
-    monkeypatch.setitem(ceilings.SIDE, "cpu", 256)
-    monkeypatch.setitem(ceilings.COPIED, "cpu", 2**24)
+    monkeypatch.setitem(limits.SIDE, "cpu", 256)
+    monkeypatch.setitem(limits.COPIED, "cpu", 2**24)
 
 
 def best(call):
@@ -33,7 +33,7 @@ def test_seconds_are_the_median_of_the_calls_after_the_first_three(monkeypatch):
     def call():
         now[0] += next(durations)
 
-    monkeypatch.setattr(ceilings.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(limits.time, "perf_counter", lambda: now[0])
     assert median_seconds(call, "cpu") == pytest.approx(10.5)
 
 
@@ -53,7 +53,7 @@ def test_copy_bandwidth_beside_numpy(small):
 
 def test_threads_are_set_meanwhile_and_put_back():
     before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), ceilings.threads(before + 1):
+    with pytest.raises(ZeroDivisionError), limits.threads(before + 1):
         assert torch.get_num_threads() == before + 1
         _ = 1 / 0
     assert torch.get_num_threads() == before

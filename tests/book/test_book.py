@@ -9,11 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from advance_lib.book import check_parameters, execute_chapter
 from advance_lib.cache import UserError
-from advance_lib.graph import chapters, requested
+from graph import chapters
+from pages import check_parameters, execute_chapter
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 CHECKED = "nbval-check-output"
 
@@ -96,9 +96,3 @@ def test_nbval_catches_a_planted_wrong_output(tmp_path):
         return subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True).returncode
 
     assert check("42\n") == 0 and check("43\n") == 1
-
-
-def test_an_unknown_option_of_the_graph_is_an_error():
-    assert requested({"profile": "smoke"}).slug == "smoke-miniature"
-    with pytest.raises(UserError, match="no option 'sedes'"):
-        requested({"sedes": 3})

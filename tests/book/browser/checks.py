@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SITE = ROOT / "_build" / "books" / "smoke-miniature" / "html"
 TELEPHONE, TABLET, LAPTOP = 390, 768, 1280
 # Faults of Sphinx's markup, not of the book: a rule of axe-core, and elements on which it is not asked.

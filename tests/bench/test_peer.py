@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from advance_lib.bench import peer
-from advance_lib.bench.peer import BAND_MEAN, BAND_STD, AsOfficial, epoch_rate, input_rate, librosa_log_mel
-from advance_lib.bench.preparing import bare_mel, preparing_rates
+from advance_bench import peer
+from advance_bench.peer import BAND_MEAN, BAND_STD, AsOfficial, epoch_rate, input_rate, librosa_log_mel
+from advance_bench.preparing import bare_mel, preparing_rates
 from advance_lib.cache import UserError
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.features import log_mel

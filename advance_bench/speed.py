@@ -19,8 +19,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
-from advance_lib.bench import ceilings, peer
-from advance_lib.bench.preparing import preparing_rates
+from advance_bench import limits, peer
+from advance_bench.preparing import preparing_rates
 from advance_lib.cache import cores
 from advance_lib.data.dataset import Dataset, inputs_of
 from advance_lib.data.features import PAPER_FRONT_END
@@ -179,7 +179,7 @@ def evaluation_rate(cell: Cell, effort: Effort) -> float:
 def input_rate(inputs: Inputs, rows: np.ndarray, size: int, effort: Effort) -> float:
     """Return samples/s of making batches on one core of the CPU from the kept arrays, jitter included."""
     rows = np.resize(rows, max(effort.pairs, 4 * size))
-    with ceilings.threads(1):
+    with limits.threads(1):
         for _ in inputs.batches(rows, size, drawn_jitter(len(rows))):
             pass  # once to have the files in memory
         began = time.perf_counter()
@@ -264,10 +264,10 @@ def _machine(cell: Cell, rate: float, size: int, memory: int) -> dict[str, float
     batch = next(near(cell.inputs, device).batches(np.arange(size), size))
     plain = build(cell.recipe, cell.raw.scene_head.out_features, cell.raw.no_image.shape[-1], None, None, EVENTS)
     plain = plain.to(device)
-    flops = ceilings.flops_of(lambda: cell.loss(plain, batch).backward())
-    moved = ceilings.step_bytes(plain, batch.image, batch.log_mel, 2 if half else 4)
-    peak = ceilings.matmul_rate(device, torch.bfloat16 if half else torch.float32)
-    bandwidth = ceilings.copy_bandwidth(device)
+    flops = limits.flops_of(lambda: cell.loss(plain, batch).backward())
+    moved = limits.step_bytes(plain, batch.image, batch.log_mel, 2 if half else 4)
+    peak = limits.matmul_rate(device, torch.bfloat16 if half else torch.float32)
+    bandwidth = limits.copy_bandwidth(device)
     return {
         "GFLOP a pair": flops / size / 1e9,
         "peak GFLOP/s": peak / 1e9,
@@ -355,12 +355,12 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
         for name, value in figures.items():
             say(f"{part}: {name}: {value:,.4g}")
 
-    limits, epochs = [step_rate(cell, effort, size)], []
+    batches, epochs = [step_rate(cell, effort, size)], []
     for _ in range(effort.turns):  # in turns, because machines change their pace
         epochs.append(epoch_rate(cell, rows, effort))
-        limits.append(step_rate(cell, effort, size))
+        batches.append(step_rate(cell, effort, size))
     memory = _most_memory(cell.fabric.device)
-    limit, epoch = float(np.median(limits)), float(np.median(epochs))
+    limit, epoch = float(np.median(batches)), float(np.median(epochs))
     tell("training", {"limit": limit, "epoch": epoch, "ratio": epoch / limit})
     tell("machine", _machine(cell, epoch, size, memory))
     tell("peer", _with_peer(data, inputs, cell, profile, effort))

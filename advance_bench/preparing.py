@@ -16,7 +16,7 @@ import torchaudio
 from PIL import Image
 from torch import Tensor
 
-from advance_lib.bench.ceilings import threads
+from advance_bench.limits import threads
 from advance_lib.data.features import FrontEnd, log_mel, resized
 from advance_lib.data.media import read_clip, read_image, ten_seconds
 

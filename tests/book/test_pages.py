@@ -14,15 +14,16 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from advance_lib import slides
-from advance_lib.cache import PACKAGE, UserError
+import pages
+import slides
+from advance_lib.cache import UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in BOOK.glob("*.md")}
-MODULES = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+MODULES = [path for package in ROOT.glob("advance_*") for path in package.rglob("*.py") if path.name[0] != "_"]
 EXTENSION = runpy.run_path(str(BOOK / "_ext" / "chapters_and_code.py"))
-ROLE = re.compile(r"\{py:\w+\}`([\w.]+) <(advance_lib[\w.]*)>")
+ROLE = re.compile(r"\{py:\w+\}`([\w.]+) <(advance_(?:lib|bench)[\w.]*)>")
 NAMES = sorted({name for page in PAGES.values() for name in ROLE.findall(page)})
 
 
@@ -62,6 +63,13 @@ def test_a_workflow_makes_what_can_be_made():
     made = re.findall(r"^make ([\w-]+)", "\n".join(steps), flags=re.MULTILINE)
     assert len(workflows) == 2 and made and set(made) <= set(targets)
     assert all((ROOT / step).exists() for step in steps if step.startswith(".ci/"))
+
+
+def test_the_reference_has_every_module_once():
+    """Also those of rooms that are added: a module at the package's top level is a room of its own."""
+    listed = re.findall(r"^\.\. automodule:: ([\w.]+)$", pages.reference(), flags=re.MULTILINE)
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MODULES]
+    assert len(listed) == len(set(listed)) and set(modules) <= set(listed)
 
 
 @pytest.mark.parametrize(

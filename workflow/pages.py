@@ -1,8 +1,10 @@
-"""From source chapters to a book: parameters checked, chapters executed, pages built; imports nothing heavy.
+"""From source chapters to a book: parameters checked, chapters executed, pages built, slides cut.
 
-The graph (``Snakefile``) calls these two steps; nothing here trains anything that `runs` would not.
+``python workflow/pages.py STEP``; the graph (``Snakefile``) and the ``Makefile`` call the steps. Imports nothing heavy,
+and trains nothing that the library would not.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -10,10 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
-
 from advance_lib.cache import UserError, build_folder, remove, written_whole
-from advance_lib.graph import CHECKOUT, slug
+from graph import CHECKOUT, Asked, requested
+
+ROOMS = (  # in the order in which data flows
+    "data", "miniature", "construct", "models", "training", "transfer", "experiments", "analysis", "figures", "cache",
+    "cli",
+)  # fmt: skip
 
 
 def check_parameters(chapter: Path, parameters: dict) -> None:
@@ -65,10 +70,30 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
         ) from None
 
 
+def reference() -> str:
+    """Return the reference of the library as MyST: every module's docstrings, in the order in which data flows."""
+    library = CHECKOUT / "advance_lib"
+    found = [*library.glob("[!_]*.py"), *(path.parent for path in library.glob("*/__init__.py"))]
+    there = {path.stem for path in found}
+    rooms = [room for room in ROOMS if room in there] + sorted(there.difference(ROOMS))
+    pieces = []
+    for room in [*(f"advance_lib.{room}" for room in rooms), "advance_bench"]:
+        folder = CHECKOUT.joinpath(*room.split("."))
+        files = [file.relative_to(CHECKOUT).with_suffix("") for file in sorted(folder.rglob("[!_]*.py"))]
+        for level, module in [("##", room), *(("###", ".".join(file.parts)) for file in files)]:
+            title = module.removeprefix("advance_lib.")
+            pieces.append(f"{level} {title}\n\n```{{eval-rst}}\n.. automodule:: {module}\n```\n")
+    return "\n".join(pieces)
+
+
 def _stage(executed: Path, source: Path) -> None:
     """Lay out what Sphinx shall see: configuration, texts, and executed chapters instead of source ones."""
+    import nbformat
+
     remove([source])
     shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build"))
+    with open(source / "book" / "api.md", "a", encoding="utf-8") as page:
+        page.write(f"\n{reference()}")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(CHECKOUT / name, source / name)
     for path in sorted(executed.glob("*.ipynb")):
@@ -105,12 +130,11 @@ def _drop_unused_bundles(pages: Path) -> None:
         remove(path for path in (pages / "_static" / "mathjax").glob("*.js") if path.name not in used)
 
 
-def build_pages(profile: str, dataset: str) -> Path:
+def build_pages(work: Path) -> Path:
     """Build the pages from executed chapters with jupyter-book; every warning is an error.
 
     Args:
-        profile: of the book.
-        dataset: of the book.
+        work: the book's folder.
 
     Returns:
         The first page.
@@ -118,7 +142,6 @@ def build_pages(profile: str, dataset: str) -> Path:
     Raises:
         UserError: jupyter-book found something wrong; its output has been shown.
     """
-    work = build_folder() / "books" / slug(profile, dataset)
     source, final = work / "src", work / "html"
     _stage(work / "executed", source)
     # Without --all, a build after a failed one would pass: cached pages repeat no warnings.
@@ -141,6 +164,7 @@ def refresh_checked_outputs(chapter: Path) -> None:
 
     For authors, after an intended change: `make outputs`. Look at the difference before committing it.
     """
+    import nbformat
     from nbclient import NotebookClient
 
     source = nbformat.read(chapter, as_version=4)
@@ -156,6 +180,56 @@ def refresh_checked_outputs(chapter: Path) -> None:
         nbformat.write(source, partial)
 
 
+def parameters_of(asked: Asked) -> dict[str, object]:
+    """Return the parameters of a chapter: the four usual ones, and what departs from the book's own choices."""
+    seeds = int(asked.seeds) if asked.seeds.isdigit() else asked.seeds
+    further = asked.departures()
+    if "skip_broken" in further:
+        further["skip_broken"] = True
+    return {"profile": asked.profile, "dataset": asked.dataset, "seeds": seeds, "device": asked.device} | further
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one step; a problem that the user can mend is one clear message and exit code 2."""
+    parser = argparse.ArgumentParser(prog="pages.py", description="Make the book's pages, one step at a time.")
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    texts = {
+        "chapter": "execute one chapter into a copy",
+        "build": "build the pages from executed chapters and print the first one",
+        "slides": "cut the built pages into slides and print the first one",
+        "where": "refuse what cannot be asked for, and print where the first page is or will be",
+    }
+    for name, text in texts.items():
+        step = steps.add_parser(name, help=text, description=text)
+        if name == "chapter":
+            step.add_argument("notebook", type=Path, help="source chapter")
+            step.add_argument("executed", type=Path, help="where the executed copy goes")
+        step.add_argument("asked", nargs="*", metavar="NAME=VALUE", help="as for the graph, such as profile=smoke")
+    renew = steps.add_parser("outputs", help="for authors: renew the outputs that nbval checks")
+    renew.add_argument("notebooks", type=Path, nargs="+", help="source chapters")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.step == "outputs":
+            for notebook in arguments.notebooks:
+                refresh_checked_outputs(notebook)
+            return 0
+        asked = requested(dict(pair.partition("=")[::2] for pair in arguments.asked))
+        if arguments.step == "chapter":
+            book = {"book": asked.slug} if arguments.notebook.stem == "status" else {}  # it reports on the others
+            execute_chapter(arguments.notebook, arguments.executed, parameters_of(asked) | book)
+        elif arguments.step == "build":
+            print(build_pages(asked.folder))
+        elif arguments.step == "slides":
+            from slides import make_slides
+
+            print(make_slides(asked.folder / "html"))
+        else:
+            print(asked.folder / "html" / "index.html")
+    except UserError as error:
+        print(f"pages.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        refresh_checked_outputs(Path(name))
+    sys.exit(main())

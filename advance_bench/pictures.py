@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advance_lib.costs import (
+from advance_bench.model import (
     ADVANCE_PAIRS,
     DAY,
     HOUR,
@@ -47,7 +47,7 @@ def seconds_by_side(records: Mapping[str, dict], most: int) -> Figure:
     """Draw milliseconds a pair over the side of the photographs: measured, and the fit a + b·side² beyond.
 
     Args:
-        records: name to record of ``advance bench``.
+        records: name to record of ``python -m advance_bench``.
         most: pixels up to which the fit is drawn.
     """
     figure, axis = plt.subplots(figsize=(5, 3.6), layout="constrained")

@@ -1,0 +1,111 @@
+"""What can be asked for, refused before anything runs; and where a book lies that was asked for otherwise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graph
+import pages
+from advance_lib.cache import UserError
+from advance_lib.data.dataset import split_named
+from advance_lib.experiments.sources import AUDIO, VISUAL
+from advance_lib.transfer.presets import PRESETS
+from graph import requested
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"sedes": 3}, "no option 'sedes'"),
+        ({"profile": "huge"}, "no profile 'huge'; choose one of smoke, mini, paper"),
+        ({"dataset": "nowhere"}, "nowhere: no such folder; give miniature, advance, or a folder with 'vision' and"),
+        ({"split": "offical"}, "no split 'offical'; choose one of own, location, given, official"),
+        ({"preset": "author"}, "no preset 'author'; choose one of paper, code"),
+        ({"visual": "mn04"}, "no visual 'mn04'; choose one of rendered, official, imagenet"),
+        ({"audio": "imagenet"}, "no audio 'imagenet'"),
+        ({"teacher": "nobody"}, "no teacher 'nobody'"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+        ({"skip_broken": "perhaps"}, "no skip_broken 'perhaps'"),
+        ({"seeds": "some"}, "seeds 'some': give how many, such as 3, or a list, such as 0,1,2"),
+        ({"seeds": "0"}, "seeds '0'"),
+        ({"seeds": "1,1"}, "seeds '1,1'"),
+        ({"shares": 0}, "shares=0: say in how many jobs"),
+        ({"shares": "-2"}, "shares=-2"),
+        ({"shares": "two"}, "shares=two"),
+        ({"shares": 1.5}, "shares=1.5"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(option, words):
+    with pytest.raises(UserError, match=words):
+        requested({"profile": "smoke"} | option)
+
+
+def test_a_folder_without_both_senses_is_refused(tmp_path):
+    (tmp_path / "vision").mkdir()
+    with pytest.raises(UserError, match="no folder 'sound' in it"):
+        requested({"dataset": str(tmp_path)})
+
+
+def test_advance_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("ADVANCE_DATA", str(tmp_path))
+    with pytest.raises(UserError, match="advance download advance"):
+        requested({"dataset": "advance"})
+    for sense in ("vision", "sound"):
+        (tmp_path / sense).mkdir()
+    assert requested({"dataset": "advance"}).slug == "mini-advance"
+
+
+def test_the_words_are_those_of_the_library():
+    words = graph.WORDS
+    assert all(split_named(word).by == word for word in words["split"])
+    assert set(words["preset"]) == set(PRESETS)
+    assert (words["visual"], words["audio"]) == (VISUAL, AUDIO) and words["teacher"] == ("", *AUDIO)
+
+
+def test_refusing_imports_nothing_heavy():
+    """What takes seconds to import, or to start, is not needed to refuse a mistyped word."""
+    code = "import sys, graph; graph.requested({}); print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_step_tells_what_is_wrong_in_one_line(capsys):
+    assert pages.main(["where", "profile=huge"]) == 2
+    assert capsys.readouterr().err == "pages.py: no profile 'huge'; choose one of smoke, mini, paper\n"
+
+
+def test_books_that_were_asked_for_otherwise_lie_apart(tiny):
+    changes = [
+        {}, {"split": "official"}, {"preset": "code"}, {"visual": "official"}, {"audio": "official"}, {"audio": "mn04"},
+        {"teacher": "mn04"}, {"skip_broken": "1"}, {"split": "official", "preset": "code"}, {"profile": "smoke"},
+        {"dataset": str(tiny)},
+    ]  # fmt: skip
+    slugs = [requested(change).slug for change in changes]
+    assert slugs[0] == "mini-miniature" and len(set(slugs)) == len(changes)
+    defaults = {"split": "own", "preset": "paper", "visual": "rendered", "teacher": "", "skip_broken": "0"}
+    assert requested(defaults).slug == slugs[0]
+    assert requested({"split": "official", "preset": "code"}).slug == "mini-miniature-split-official-preset-code"
+
+
+@pytest.mark.parametrize("seeds", ["1", 12, "0,1", "3,", "0,7,2"])
+def test_seeds_are_a_number_or_a_list(seeds):
+    assert requested({"seeds": seeds}).seeds == str(seeds)
+
+
+def test_words_survive_the_way_through_a_shell(tiny):
+    folder = tiny.rename(tiny.with_name("it's $HOME"))
+    asked = requested({"dataset": str(folder), "profile": "smoke", "split": "location", "skip_broken": "yes"})
+    told = subprocess.run(["sh", "-c", f"printf '%s\n' {asked.words}"], capture_output=True, text=True).stdout
+    assert requested(dict(line.partition("=")[::2] for line in told.splitlines())) == asked
+
+
+def test_a_chapter_is_told_what_departs_from_its_own_parameters():
+    usual = {"profile": "smoke", "dataset": "miniature", "seeds": 2, "device": "auto"}
+    assert pages.parameters_of(requested({"profile": "smoke"})) == usual
+    asked = {"profile": "smoke", "seeds": "0,2", "split": "official", "preset": "code", "skip_broken": "true"}
+    told = {"seeds": "0,2", "split": "official", "preset": "code", "skip_broken": True}
+    assert pages.parameters_of(requested(asked)) == usual | told
