@@ -44,7 +44,7 @@ MADE_FROM = [
 
 os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 ADVANCE = f"{shlex.quote(sys.executable)} -m advance_lib.cli"
-ALONE = f"ADVANCE_QUIET=1 {ADVANCE}"  # several at once: lines instead of bars
+ALONE = f"TQDM_DISABLE=1 {ADVANCE}"  # several at once, or on a page: no bars
 WHERE = f"--profile {asked.profile}"
 DATA = f"{WHERE} --dataset {asked.dataset:q}"
 RUNS = f"{DATA} --seeds {asked.seeds} --device {asked.device}"
@@ -160,7 +160,7 @@ rule chapter:
     resources:
         gpu=GPU,
     shell:
-        "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"
+        "{ALONE} chapter {input.notebook:q} {output:q} {RUNS}"
 
 
 # The status page reports on the other chapters, so it comes last.
@@ -177,4 +177,4 @@ rule status:
     resources:
         gpu=GPU,
     shell:
-        "{ADVANCE} chapter {input.notebook:q} {output:q} {RUNS}"
+        "{ALONE} chapter {input.notebook:q} {output:q} {RUNS}"

@@ -11,9 +11,10 @@ import zipfile
 import zlib
 from pathlib import Path, PureWindowsPath
 
+from tqdm import tqdm
+
 from advance_lib.cache import UserError, digest
 from advance_lib.data.fetching import require_space
-from advance_lib.progress import progress
 
 # What zipfile lets through from damaged files; ValueError: names that are no text, offsets that lie nowhere.
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError)
@@ -81,7 +82,7 @@ def extract(archive: Path, folder: Path) -> Path:
             partial = folder.with_name(f".{folder.name}.{key}.partial")
             missing = [member for member in members if not _is_there(partial / member.filename, member)]
             require_space(folder.parent, sum(member.file_size for member in missing), f"unpacking {archive.name}")
-            for member in progress(missing, f"unpacking {archive.name}"):
+            for member in tqdm(missing, f"unpacking {archive.name}", leave=False):
                 file = partial / member.filename
                 file.parent.mkdir(parents=True, exist_ok=True)
                 # zipfile stops at the declared size; that there was more shows in the checksum.

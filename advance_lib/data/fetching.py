@@ -172,11 +172,8 @@ def _more(file: RemoteFile, partial: Path, patience: Patience) -> bool:
             require_space(partial.parent, size - have, f"the rest of {file.name}")
         with (
             open(partial, "ab" if have else "wb") as out,
-            tqdm(
-                desc=file.name, initial=have, total=size, unit="B", unit_scale=True, leave=False,
-                disable=bool(os.environ.get("ADVANCE_QUIET")),
-            ) as bar,
-        ):  # fmt: skip
+            tqdm(desc=file.name, initial=have, total=size, unit="B", unit_scale=True, leave=False) as bar,
+        ):
             for chunk in response.iter_content(CHUNK):
                 out.write(chunk)
                 bar.update(len(chunk))

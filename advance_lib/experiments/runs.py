@@ -6,13 +6,12 @@ Chapter: Recognising with one and two senses.
 import inspect
 import json
 import math
-import os
 import platform
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partialmethod
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from joblib import Parallel, delayed
 from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
 from advance_lib import __version__
 from advance_lib.cache import (
@@ -43,7 +43,6 @@ from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.progress import progress
 from advance_lib.training.devices import processes
 from advance_lib.training.feeding import near
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -59,9 +58,6 @@ from advance_lib.training.metrics import weighted_scores
 from advance_lib.transfer.knowledge import Knowledge, knowledge_of
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
-
-# glibc returns large blocks to the system and faults them in again at the next step: a fifth of an audio step.
-ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26)}
 
 PACKAGES = (
     "torch",
@@ -312,14 +308,13 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
             inputs_of(*request.data)
             if request.recipe.transfer:
                 known_of(*request.data, device)
-        os.environ |= ALLOCATION  # the workers start with it
-        trained = Parallel(n_jobs=workers, return_as="generator_unordered")(
-            delayed(_in_worker)(key, *one, device) for key, one in missing.items()
+        trained = Parallel(n_jobs=workers, return_as="generator_unordered", initializer=_without_bars)(
+            delayed(_one)(key, *one, device) for key, one in missing.items()
         )
         with warnings.catch_warnings():
             # joblib renews a worker that has grown; nothing is lost by it.
             warnings.filterwarnings("ignore", message="A worker stopped")
-            for _ in progress(trained, "training", len(missing)):
+            for _ in tqdm(trained, "training", len(missing), leave=False):
                 pass
     else:
         if together:
@@ -351,9 +346,9 @@ def _together(key: str, request: Request, networks: Networks, device: str) -> No
     fabric.barrier()
 
 
-def _in_worker(key: str, request: Request, networks: Networks, device: str) -> None:
-    os.environ["ADVANCE_QUIET"] = "1"  # one bar, in the parent, instead of one a worker
-    _one(key, request, networks, device)
+def _without_bars() -> None:
+    """Show no bars in this worker, for the parent has one."""
+    tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)
 
 
 def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:

@@ -18,10 +18,10 @@ from lightning_fabric.strategies import DDPStrategy
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from advance_lib.cache import UserError, written_whole
 from advance_lib.models.audiovisual import compile_blocks
-from advance_lib.progress import progress
 from advance_lib.training.devices import WAIT, processes, synchronised
 from advance_lib.training.feeding import Fed, near
 from advance_lib.training.inputs import Batch
@@ -228,7 +228,7 @@ def fit(
     if fabric.broadcast(state_file.exists()):  # all or none: a process that cannot see the file fails
         history, kept = _load_state(state_file, raw, optimizer.optimizer)
     saved, next_save = len(history), 0.0
-    for epoch in progress(range(len(history), schedule.epochs), label):
+    for epoch in tqdm(range(len(history), schedule.epochs), label, leave=False):
         if history and schedule.patience is not None and epoch > best_epoch(history) + schedule.patience:
             break
         drawn = torch.Generator().manual_seed(seed * 10_000 + (epoch if schedule.reshuffle else 0))
