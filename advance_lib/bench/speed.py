@@ -168,11 +168,15 @@ def epoch_rate(cell: Cell, rows: np.ndarray, effort: Effort) -> float:
 def evaluation_rate(cell: Cell, effort: Effort) -> float:
     """Return samples/s of recognising."""
     rows = np.resize(np.arange(len(cell.inputs.targets)), EVALUATION_BATCH * (1 + effort.steps // 4))
-    inputs, activation = near(cell.inputs, cell.fabric.device), nn.Softmax(dim=1)
+    inputs = near(cell.inputs, cell.fabric.device)
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.image, batch.log_mel).scenes.float().softmax(dim=1)
+
     cell.model.eval()
-    predictions(cell.fabric, cell.model, inputs, rows[:EVALUATION_BATCH], activation)
+    predictions(cell.fabric, cell.model, inputs, rows[:EVALUATION_BATCH], read)
     began = _waited(cell.fabric.device)
-    predictions(cell.fabric, cell.model, inputs, rows, activation)
+    predictions(cell.fabric, cell.model, inputs, rows, read)
     return len(rows) / (_waited(cell.fabric.device) - began)
 
 

@@ -279,19 +279,20 @@ def predictions(
     model: nn.Module,
     inputs: Fed,
     rows: np.ndarray,
-    activation: Callable[[Tensor], Tensor],
+    read: Callable[[nn.Module, Batch], Tensor],
     augment: bool = False,
 ) -> np.ndarray:
-    """Return the activated first output of a model for some rows, (rows, outputs) float32.
+    """Return what is read from a model for some rows, (rows, …) float32.
 
     Several processes take turns with the rows; each returns them all.
 
     Args:
         fabric: device and precision.
-        model: takes (image, log_mel) and returns a tuple.
+        model: in evaluation mode.
         inputs: arrays and how they become batches.
         rows: (rows,) indices.
-        activation: of the first output.
+        read: what is wanted of a batch, (batch, …), or (1, …) where a model without any input of a sample's own answers
+            once for all. An activation wants float32: ``lambda model, batch: model(batch.log_mel).float().sigmoid()``.
         augment: jitter the photographs, as the official code does even in validation and test.
     """
     ranks = fabric.world_size
@@ -305,8 +306,8 @@ def predictions(
     with torch.inference_mode(), fabric.autocast():
         for batch in inputs.batches(rows[mine], size, None if draws is None else draws[mine]):
             batch = fabric.to_device(batch)
-            # A network without any per-sample input answers once for all.
-            found.append(activation(model(batch.image, batch.log_mel)[0].float()).expand(len(batch.target), -1))
+            answers = read(model, batch).float()
+            found.append(answers.expand(len(batch.target), *answers.shape[1:]))
         every = fabric.all_gather(torch.cat(found))
     if ranks > 1:
         every = every.transpose(0, 1).flatten(0, 1)

@@ -182,7 +182,11 @@ def train_recogniser(
 def scene_probabilities(recipe: Recipe, fabric: Fabric, model: nn.Module, inputs: Fed, rows: np.ndarray) -> np.ndarray:
     """Return z(f_s(x)) of some rows, (rows, scenes), jittered where the recipe's preset says so."""
     augment = recipe.preset.augmented == "all"
-    return predictions(fabric, model, inputs, rows, nn.Softmax(dim=1), augment)
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.image, batch.log_mel).scenes.float().softmax(dim=1)
+
+    return predictions(fabric, model, inputs, rows, read, augment)
 
 
 def seen_by(senses: str, inputs: Inputs) -> Inputs:
