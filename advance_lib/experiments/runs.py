@@ -47,12 +47,13 @@ from advance_lib.training.devices import processes
 from advance_lib.training.feeding import near
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import (
+    STATE,
     Schedule,
     accelerator,
     best_epoch,
+    best_weights_file,
     effective_precision,
     start,
-    weights_file,
 )
 from advance_lib.training.metrics import weighted_scores
 from advance_lib.transfer.knowledge import Knowledge, knowledge_of
@@ -219,9 +220,9 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
     table = dataset.pairs.iloc[every][["id", "scene", "location", "split"]].reset_index(drop=True)
     by_epoch, seen = [], near(seen_by(recipe.senses, inputs), fabric.device)
     for after in reversed(range(recipe.schedule.keep_after + 1)):  # the best epoch last, to stay in the network
-        if not weights_file(folder, after).exists():
+        if not best_weights_file(folder, after).exists():
             continue  # the schedule ended before
-        model.load_state_dict(load_file(weights_file(folder, after)))
+        model.load_state_dict(load_file(best_weights_file(folder, after)))
         torch.manual_seed(request.seed)
         probabilities = scene_probabilities(recipe, fabric, model, seen, every)
         guessed = np.array(dataset.scenes)[probabilities.argmax(1)]
@@ -264,8 +265,8 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
             "history": history,
         },
     )
-    halves = folder.glob(".*.safetensors")  # of an end in the middle of writing
-    remove([folder / "state.safetensors", *folder.glob("best*.safetensors"), *halves])
+    halves = folder.glob(".*")  # of an end in the middle of writing
+    remove([folder / STATE, *folder.glob("best*.safetensors"), *halves])
 
 
 CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too

@@ -3,7 +3,6 @@
 Chapter: Recognising with one and two senses.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +14,6 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -29,6 +27,7 @@ from advance_lib.training.jitter import drawn_jitter
 
 EVALUATION_BATCH = 128
 SAVING_SHARE = 0.05  # of the time of a training may go into keeping its state
+STATE = "state.ckpt"  # in the folder of a training, until it has ended
 STEPS = (0.3, 0.6, 0.9)  # official-code: epochs 30, 60 and 90 of a hundred
 
 
@@ -121,36 +120,7 @@ def start(device: str, precision: str, together: bool = False) -> Fabric:
     return fabric
 
 
-Weights = dict[str, Tensor]
-
-
-def _save_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict], kept: dict[int, Weights]
-) -> None:
-    parts = {"model": model.state_dict()} | {f"kept{after}": weights for after, weights in kept.items()}
-    parts |= {f"adam{index}": state for index, state in optimizer.state_dict()["state"].items()}
-    tensors = {f"{part}/{name}": x.contiguous() for part, found in parts.items() for name, x in found.items()}
-    with written_whole(path) as partial:
-        save_file(tensors, partial, {"history": json.dumps(history)})
-
-
-def _load_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[list[dict], dict[int, Weights]]:
-    parts: dict[str, Weights] = {}
-    with safe_open(path, "pt") as file:
-        history = json.loads(file.metadata()["history"])
-        for key in file.keys():  # noqa: SIM118 - not a mapping
-            part, name = key.split("/")
-            parts.setdefault(part, {})[name] = file.get_tensor(key)
-    model.load_state_dict(parts["model"])
-    adam = {}
-    for index, parameter in enumerate(model.parameters()):
-        if f"adam{index}" in parts:  # in its parameter's own memory order: Adam's fused kernel walks through both alike
-            state = parts[f"adam{index}"].items()
-            adam[index] = {name: torch.empty_like(parameter).copy_(x) if x.ndim else x for name, x in state}
-    optimizer.load_state_dict({"state": adam, "param_groups": optimizer.state_dict()["param_groups"]})
-    return history, {int(part[4:]): weights for part, weights in parts.items() if part.startswith("kept")}
+StateDict = dict[str, Tensor]
 
 
 def set_up(fabric: Fabric, model: nn.Module, schedule: Schedule) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
@@ -224,9 +194,11 @@ def fit(
     steps = len(rows) // size
     raw, model, optimizer = set_up(fabric, model, schedule)
     inputs = near(inputs, fabric.device)
-    state_file, history, kept = folder / "state.safetensors", [], {}
-    if fabric.broadcast(state_file.exists()):  # all or none: a process that cannot see the file fails
-        history, kept = _load_state(state_file, raw, optimizer.optimizer)
+    state = {"model": raw, "optimizer": optimizer, "history": [], "kept": {}}
+    if fabric.broadcast((folder / STATE).exists()):  # all or none: a process that cannot see the file fails
+        fabric.load(folder / STATE, state, weights_only=True)
+    history: list[dict] = state["history"]
+    kept: dict[int, StateDict] = state["kept"]
     saved, next_save = len(history), 0.0
     for epoch in tqdm(range(len(history), schedule.epochs), label, leave=False):
         if history and schedule.patience is not None and epoch > best_epoch(history) + schedule.patience:
@@ -249,14 +221,15 @@ def fit(
             kept.clear()
         if after <= schedule.keep_after:
             kept[after] = {name: x.clone() for name, x in raw.state_dict().items()}
-        if fabric.is_global_zero and (began := time.monotonic()) >= next_save:
-            _save_state(state_file, raw, optimizer.optimizer, history, kept)
+        began = time.monotonic()
+        if fabric.broadcast(began >= next_save):  # the first process has the clock
+            _save(fabric, folder / STATE, state)
             saved, next_save = len(history), time.monotonic() + (time.monotonic() - began) / SAVING_SHARE
+    if saved < len(history):
+        _save(fabric, folder / STATE, state)
     if fabric.is_global_zero:
-        if saved < len(history):
-            _save_state(state_file, raw, optimizer.optimizer, history, kept)
         for after, weights in kept.items():
-            with written_whole(weights_file(folder, after)) as partial:
+            with written_whole(best_weights_file(folder, after)) as partial:
                 save_file({name: x.contiguous() for name, x in weights.items()}, partial)
     fabric.barrier()  # nobody reads what is not written
     raw.load_state_dict(kept[0])
@@ -264,12 +237,20 @@ def fit(
     return history
 
 
+def _save(fabric: Fabric, path: Path, state: dict) -> None:
+    """Write a state whole; of several processes, which all call this, the first one writes."""
+    partial = path.with_name(f".{path.name}")
+    fabric.save(partial, state)
+    if fabric.is_global_zero:
+        partial.replace(path)
+
+
 def best_epoch(history: list[dict]) -> int:
     """Return the epoch with the best validation score, the first of several."""
     return max(history, key=lambda past: past["validation"])["epoch"]
 
 
-def weights_file(folder: Path, after: int = 0) -> Path:
+def best_weights_file(folder: Path, after: int = 0) -> Path:
     """Return where `fit` leaves the weights of the best epoch, or of one some epochs after it."""
     return folder / (f"best+{after}.safetensors" if after else "best.safetensors")
 

@@ -22,7 +22,7 @@ from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, lo
 from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.training.feeding import near
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
-from advance_lib.training.loop import Schedule, fit, predictions, start, weights_file
+from advance_lib.training.loop import STATE, Schedule, best_weights_file, fit, predictions, start
 
 
 def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +91,8 @@ def _pretrain(
         history = fit(fabric, model, fed, rows, loss, validate, schedule, 0, folder, f"pre-training {kind}")
         best = max(history, key=lambda past: past["validation"])
         write_json(folder / "history.json", {"score": best["validation"], "history": history})
-        weights_file(folder).replace(folder / "network.safetensors")
-        remove([folder / "state.safetensors", *folder.glob(".*.safetensors")])
+        best_weights_file(folder).replace(folder / "network.safetensors")
+        remove([folder / STATE, *folder.glob(".*")])
 
     folder = entry("pretrained", f"{kind}-{key}", make)
     return Pretrained(

@@ -83,15 +83,14 @@ def test_a_killed_process_ends_the_job_and_the_next_one_goes_on(tmp_path, tiny):
     ended(in_two_processes(tmp_path, tiny, "whole", epochs=12))
     job = in_two_processes(tmp_path, tiny, "killed", epochs=12)
     killed = tmp_path / "killed" / "image+sound"
-    while not (killed / "state.safetensors").exists():
+    while not (killed / training.STATE).exists():
         assert job.poll() is None
         time.sleep(0.01)
     children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True).stdout.split()
     os.kill(int(children[-1]), signal.SIGKILL)
     _, errors = job.communicate(timeout=60)
     assert job.returncode and "SIGKILL" in errors
-    with training.safe_open(killed / "state.safetensors", "pt") as file:
-        done = len(json.loads(file.metadata()["history"]))
+    done = len(torch.load(killed / training.STATE, weights_only=True)["history"])
     assert 1 <= done < 12 and not list(killed.glob("told-*"))
     ended(in_two_processes(tmp_path, tiny, "killed", epochs=12))
     resumed, whole = told(killed), told(tmp_path / "whole" / "image+sound")
