@@ -37,7 +37,9 @@ class Schedule:
 
     Attributes:
         epochs: passes over the training rows.
-        batch_size: samples a step; a last, smaller batch is left out, batch norm needs company.
+        batch_size: samples a step. A last, smaller batch is left out where each epoch has a new order, so that none
+            is missed for long; in an order that stays it is trained on as well, unless it is a single sample: batch
+            norm needs company.
         learning_rate: Adam's.
         weight_decay: Adam's.
         decay: ``"constant"``, ``"cosine"`` to fall to zero along a cosine, or ``"stepped"`` to fall to a tenth
@@ -191,7 +193,12 @@ def fit(
     size, ranks = min(schedule.batch_size, len(rows)), fabric.world_size
     if size % ranks:
         raise UserError(f"a batch of {size} cannot be shared equally by {ranks} processes; choose another number")
-    steps = len(rows) // size
+    rest = 0 if schedule.reshuffle else len(rows) % size // ranks * ranks
+    used = len(rows) // size * size + (rest if rest > 1 else 0)
+    shares = [
+        share.reshape(ranks, -1)[fabric.global_rank] for share in np.split(np.arange(used), range(size, used, size))
+    ]
+    mine, steps = np.concatenate(shares), len(shares)
     raw, model, optimizer = set_up(fabric, model, schedule)
     inputs = near(inputs, fabric.device)
     state = {"model": raw, "optimizer": optimizer, "history": [], "kept": {}}
@@ -204,18 +211,17 @@ def fit(
         if history and schedule.patience is not None and epoch > best_epoch(history) + schedule.patience:
             break
         drawn = torch.Generator().manual_seed(seed * 10_000 + (epoch if schedule.reshuffle else 0))
-        order = rows[torch.randperm(len(rows), generator=drawn).numpy()][: steps * size]
+        order = rows[torch.randperm(len(rows), generator=drawn).numpy()][:used]
         jitter = drawn_jitter(len(order), torch.Generator().manual_seed(seed * 10_000 + epoch))
-        mine = np.arange(len(order)).reshape(steps, ranks, -1)[:, fabric.global_rank].ravel()
         total = torch.zeros((), device=fabric.device)
         model.train()
         for done, batch in enumerate(inputs.batches(order[mine], size // ranks, jitter[mine])):
             optimizer.param_groups[0]["lr"] = schedule.learning_rate_of((epoch + done / steps) / schedule.epochs)
-            total += step(fabric, model, optimizer, loss, batch)
+            total += step(fabric, model, optimizer, loss, batch) * (len(batch.target) * ranks / size)
         model.eval()
         torch.manual_seed(seed * 10_000 + epoch)  # of a validation that jitters
         score = validate(model)
-        history.append({"epoch": epoch, "loss": float(fabric.all_reduce(total)) / steps, "validation": score})
+        history.append({"epoch": epoch, "loss": float(fabric.all_reduce(total)) / (used / size), "validation": score})
         after = epoch - best_epoch(history)
         if after == 0:
             kept.clear()

@@ -159,6 +159,30 @@ def test_patience_ends_a_training_that_no_longer_improves(tmp_path):
     assert again == history
 
 
+@pytest.mark.parametrize(
+    ("reshuffle", "samples", "sizes"),
+    [(True, 10, [4, 4]), (False, 10, [4, 4, 2]), (False, 9, [4, 4]), (False, 8, [4, 4]), (False, 3, [3])],
+)
+def test_a_fixed_order_leaves_no_sample_out_but_a_single_one(tmp_path, reshuffle, samples, sizes):
+    images, seen = np.arange(1, samples + 1, dtype=np.uint8)[:, None, None, None].repeat(3, 3), []
+    inputs = Inputs(images, None, np.arange(samples), Normaliser.of(images, None, np.arange(samples)))
+
+    def loss(model, batch):
+        seen.append(batch.target.tolist())
+        return model(batch.image).sum() * 0 + batch.target.float().mean()
+
+    history = fit(
+        start("cpu", "32-true"), torch.nn.Linear(1, 1), inputs, np.arange(samples), loss, lambda _: 0.0,
+        Schedule(3, 4, 1e-3, reshuffle=reshuffle), 0, tmp_path, "",
+    )  # fmt: skip
+    epochs = [seen[i : i + len(sizes)] for i in range(0, len(seen), len(sizes))]
+    assert len(epochs) == 3 and all([len(batch) for batch in epoch] == sizes for epoch in epochs)
+    for epoch, told in zip(epochs, history, strict=True):
+        trained = [target for batch in epoch for target in batch]
+        assert len(set(trained)) == sum(sizes) and told["loss"] == pytest.approx(np.mean(trained))
+    assert (epochs[0] == epochs[1]) != reshuffle
+
+
 def test_the_state_is_written_less_often_where_that_would_take_long(tmp_path, monkeypatch):
     saved, fabric = [], start("cpu", "32-true")
     save = fabric.save
