@@ -136,7 +136,7 @@ def bench(arguments: argparse.Namespace) -> None:
     from advance_lib.analysis.studies import RESULTS, commit
     from advance_lib.bench.speed import bench as measure
     from advance_lib.cache import build_folder, write_json
-    from advance_lib.training.loop import accelerator
+    from advance_lib.training.devices import accelerator
 
     found = measure(arguments.profile, arguments.dataset, arguments.device, arguments.short)
     kept = build_folder() if arguments.short else RESULTS

@@ -14,8 +14,9 @@ import pandas as pd
 
 from advance_lib.cache import PACKAGE, write_json
 from advance_lib.data.published import paper_scores
-from advance_lib.experiments.runs import Request, environment, finished
+from advance_lib.experiments.runs import Request, finished
 from advance_lib.miniature.world import World, render_world
+from advance_lib.training.devices import environment
 
 RECORD = PACKAGE.parent / "results" / "calibration.json"
 ROWS = {"image": "image/Ls", "sound": "sound/Ls"}

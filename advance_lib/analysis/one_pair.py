@@ -22,8 +22,9 @@ from advance_lib.experiments.runs import load_checkpoint, recipe_in
 from advance_lib.experiments.sources import Sources, pretrained_audio
 from advance_lib.models import efficientat
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch, Inputs
-from advance_lib.training.loop import predictions, start
+from advance_lib.training.loop import predictions
 from advance_lib.transfer.presets import Preset
 from advance_lib.transfer.recogniser import Recipe, seen_by
 

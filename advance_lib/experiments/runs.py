@@ -6,13 +6,11 @@ Chapter: Recognising with one and two senses.
 import inspect
 import json
 import math
-import platform
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property, partialmethod
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from advance_lib import __version__
 from advance_lib.cache import (
     UserError,
     build_folder,
@@ -43,31 +40,14 @@ from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.training.devices import processes
-from advance_lib.training.feeding import near
+from advance_lib.training.devices import accelerator, effective_precision, environment, processes, start
+from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import (
-    STATE,
-    Schedule,
-    accelerator,
-    best_epoch,
-    best_weights_file,
-    effective_precision,
-    start,
-)
+from advance_lib.training.loop import STATE, Schedule, best_epoch, best_weights_file
 from advance_lib.training.metrics import weighted_scores
 from advance_lib.transfer.knowledge import Knowledge, knowledge_of
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "lightning-fabric",
-    "numpy",
-    "scikit-learn",
-)
 
 
 @dataclass(frozen=True)
@@ -146,13 +126,6 @@ class Run:
         return pd.read_parquet(self.folder / "predictions.parquet")
 
 
-def environment(device: str) -> dict[str, str]:
-    """Return versions and device, as every run and every chapter records them."""
-    name = torch.cuda.get_device_name() if accelerator(device) == "cuda" else f"CPU ({platform.machine()})"
-    ours = {"device": name, "python": platform.python_version(), "advance-companion": __version__}
-    return ours | {name: version(name) for name in PACKAGES}
-
-
 def pretrained_networks(request: Request, device: str = "auto") -> Networks:
     """Return the pre-trained networks of a request, each trained where it is missing, the library's own and needed.
 
@@ -218,7 +191,7 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
     tested = {name: rows[name] for name in ("validation", "test", "exam") if name in rows}
     every = np.concatenate(list(tested.values()))
     table = dataset.pairs.iloc[every][["id", "scene", "location", "split"]].reset_index(drop=True)
-    by_epoch, seen = [], near(seen_by(recipe.senses, inputs), fabric.device)
+    by_epoch, seen = [], on_device(seen_by(recipe.senses, inputs), fabric.device)
     for after in reversed(range(recipe.schedule.keep_after + 1)):  # the best epoch last, to stay in the network
         if not best_weights_file(folder, after).exists():
             continue  # the schedule ended before

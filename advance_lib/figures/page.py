@@ -31,9 +31,8 @@ from advance_lib.data.features import log_mel
 from advance_lib.data.media import read_clip
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.miniature.sounds import synthesise
-from advance_lib.training.inputs import Inputs
-from advance_lib.training.jitter import drawn_jitter
-from advance_lib.training.jitter import jittered as jitter
+from advance_lib.training.inputs import Inputs, drawn_jitter
+from advance_lib.training.inputs import jittered as jitter
 
 IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR, PAPER_COLOUR = "#2a6f97", "#bc6c25", "#5a189a", "#7a7a7a"
 SENSE_COLOURS = {"image": IMAGE_COLOUR, "sound": SOUND_COLOUR, "image+sound": BOTH_COLOUR}

@@ -12,9 +12,9 @@ import pandas as pd
 from IPython.display import HTML
 
 from advance_lib.cache import build_folder
-from advance_lib.experiments.runs import environment
 from advance_lib.experiments.settings import Settings
 from advance_lib.graph import chapters, slug
+from advance_lib.training.devices import environment
 
 # What `figures.show` and `figures.table_page` leave on a page.
 ANCHOR = re.compile(r'<(?:figure class="shown"|div class="wide-table[^"]*") id="([^"]+)"')

@@ -3,7 +3,6 @@
 Chapter: Recognising with one and two senses.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,18 +11,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
-from lightning_fabric.strategies import DDPStrategy
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.models.audiovisual import compile_blocks
-from advance_lib.training.devices import WAIT, processes, synchronised
-from advance_lib.training.feeding import Fed, near
-from advance_lib.training.inputs import Batch
-from advance_lib.training.jitter import drawn_jitter
+from advance_lib.training.devices import compile_blocks, synchronised
+from advance_lib.training.feeding import Fed, on_device
+from advance_lib.training.inputs import Batch, drawn_jitter
 
 EVALUATION_BATCH = 128
 SAVING_SHARE = 0.05  # of the time of a training may go into keeping its state
@@ -69,57 +64,6 @@ class Schedule:
         if self.decay == "stepped":
             return self.learning_rate * 0.1 ** sum(progress >= step for step in STEPS)
         return self.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
-
-
-def accelerator(device: str) -> str:
-    """Return ``"cpu"`` or ``"cuda"`` for a device setting.
-
-    Raises:
-        UserError: CUDA was asked for and is not there, or the setting is unknown.
-    """
-    if device not in ("cpu", "cuda", "auto"):
-        raise UserError(f"no device '{device}'; choose cpu, cuda or auto")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device 'cuda': no CUDA device is visible here; choose cpu or auto")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def effective_precision(device: str, precision: str) -> str:
-    """Return the arithmetic that is really used: a CPU always computes in float32."""
-    return precision if accelerator(device) == "cuda" else "32-true"
-
-
-def start(device: str, precision: str, together: bool = False) -> Fabric:
-    """Return a Fabric on ``cpu``, ``cuda`` or ``auto``; on a CPU with one thread.
-
-    One thread a process, because as many processes run as there are cores, and so that a seed gives the
-    same numbers whatever else the machine does.
-
-    Args:
-        device: setting of the device.
-        precision: Lightning Fabric's name of the arithmetic on a GPU.
-        together: share the work with the other processes that `distributed.launch` started.
-    """
-    if accelerator(device) == "cpu":
-        torch.set_num_threads(1)
-    else:
-        torch.backends.cudnn.benchmark = True  # shapes stay the same
-    devices, nodes = processes() if together else (1, 1)
-    several = devices * nodes > 1
-    if accelerator(device) == "cuda" and not several:
-        devices = [int(os.environ.get("LOCAL_RANK", 0))]  # what one of several processes does alone, on its own GPU
-    fabric = Fabric(
-        accelerator=accelerator(device),
-        # Backbones bring classifiers that not every objective uses: these have no gradients to wait for.
-        strategy=DDPStrategy(find_unused_parameters=True, timeout=WAIT) if several else "auto",
-        devices=devices,
-        num_nodes=nodes,
-        precision=effective_precision(device, precision),
-        # Named, so that a job on a cluster does not take that cluster's own tasks for these processes.
-        plugins=TorchElasticEnvironment() if several else LightningEnvironment(),
-    )
-    fabric.launch()
-    return fabric
 
 
 StateDict = dict[str, Tensor]
@@ -200,7 +144,7 @@ def fit(
     ]
     mine, steps = np.concatenate(shares), len(shares)
     raw, model, optimizer = set_up(fabric, model, schedule)
-    inputs = near(inputs, fabric.device)
+    inputs = on_device(inputs, fabric.device)
     state = {"model": raw, "optimizer": optimizer, "history": [], "kept": {}}
     if fabric.broadcast((folder / STATE).exists()):  # all or none: a process that cannot see the file fails
         fabric.load(folder / STATE, state, weights_only=True)

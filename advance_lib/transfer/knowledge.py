@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from advance_lib.cache import code_digest, digest, entry, write_json, written_whole
 from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch, Inputs
-from advance_lib.training.loop import predictions, start
+from advance_lib.training.loop import predictions
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.pretraining import Pretrained
 

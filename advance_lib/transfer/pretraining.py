@@ -20,9 +20,10 @@ from torch.nn import functional
 from advance_lib.cache import code_digest, digest, entry, remove, write_json
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.training.feeding import near
+from advance_lib.training.devices import start
+from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
-from advance_lib.training.loop import STATE, Schedule, best_weights_file, fit, predictions, start
+from advance_lib.training.loop import STATE, Schedule, best_weights_file, fit, predictions
 
 
 def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +79,7 @@ def _pretrain(
     def make(folder: Path) -> None:
         torch.manual_seed(0)
         fabric = start(device, schedule.precision)
-        model, fed = BACKBONES[backbone](len(classes)), near(inputs, fabric.device)
+        model, fed = BACKBONES[backbone](len(classes)), on_device(inputs, fabric.device)
         held_out, rows = _held_out_and_rest(len(inputs.targets))
 
         def read(model: nn.Module, batch: Batch) -> Tensor:

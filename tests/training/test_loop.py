@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.profiles import PROFILES
-from advance_lib.models.audiovisual import compile_blocks
 from advance_lib.training import loop as training
+from advance_lib.training.devices import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import STATE, Schedule, best_epoch, fit, predictions, start
+from advance_lib.training.loop import STATE, Schedule, best_epoch, fit, predictions
 from advance_lib.training.metrics import weighted_scores
 from advance_lib.transfer import recogniser
 from advance_lib.transfer.presets import PAPER

@@ -9,8 +9,9 @@ from advance_lib.data.published import PAPER_SCORES
 from advance_lib.experiments.cells import CELLS, TABLES, heading, recipe_of
 from advance_lib.experiments.profiles import PROFILES
 from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch
-from advance_lib.training.loop import best_weights_file, start
+from advance_lib.training.loop import best_weights_file
 from advance_lib.transfer import objectives
 from advance_lib.transfer.knowledge import Knowledge
 from advance_lib.transfer.presets import CODE, PAPER
