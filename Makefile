@@ -39,7 +39,7 @@ book: $(READY)  ## train what is missing and build the book
 
 test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest -n $(CORES) -m 'not slow' tests
+	$(BIN)/pytest -n $(CORES) -m 'not slow'
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 
 test-slow: $(READY)  ## nbval on the chapters, and unit tests that take long
