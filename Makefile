@@ -22,6 +22,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
+# glibc returns large blocks to the system and faults them in again at the next step: a fifth of an audio step.
+export MALLOC_MMAP_THRESHOLD_ ?= 1073741824
+export MALLOC_TRIM_THRESHOLD_ ?= 1073741824
+export MALLOC_TOP_PAD_ ?= 67108864
+export TQDM_MININTERVAL ?= 2
 
 .PHONY: help book test test-slow test-browser lab outputs slides study clean lock
 
@@ -47,11 +52,11 @@ book: $(READY)  ## train what is missing and build the book
 
 test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest -n $(CORES) -m 'not slow' tests
+	$(BIN)/pytest -n $(CORES) -m 'not slow'
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 
 test-slow: $(READY)  ## nbval on the chapters, and unit tests that take long
-	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
+	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
 	$(BIN)/pytest -n $(CORES) -m slow tests
 
 test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter in JupyterLab, looked at in Chromium
@@ -62,7 +67,7 @@ lab: $(READY)  ## open the chapters in JupyterLab
 	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
-	ADVANCE_QUIET=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
+	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
 
 slides: book  ## cut the book's pages into slides for teaching
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"

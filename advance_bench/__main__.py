@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from advance_bench.speed import bench
     from advance_lib.analysis.studies import RESULTS, commit
-    from advance_lib.training.loop import accelerator
+    from advance_lib.training.devices import accelerator
 
     try:
         found = bench(arguments.profile, arguments.dataset, arguments.device, arguments.short)

@@ -26,7 +26,7 @@ from torchvision.transforms import v2
 from advance_lib.cache import UserError
 from advance_lib.data.media import CLIP_SECONDS, ten_seconds
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.training.jitter import STRENGTH
+from advance_lib.training.inputs import STRENGTH
 
 WORKERS, BATCH = 8, 64  # official-code: bayes_transfer.py:84,139
 JITTER = v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(brightness=STRENGTH, saturation=STRENGTH)])

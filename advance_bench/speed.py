@@ -26,12 +26,11 @@ from advance_lib.data.dataset import Dataset, inputs_of
 from advance_lib.data.features import PAPER_FRONT_END
 from advance_lib.experiments.cells import CELLS, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
-from advance_lib.experiments.runs import environment
-from advance_lib.models.audiovisual import AudiovisualNet, compile_blocks
-from advance_lib.training.feeding import near
-from advance_lib.training.inputs import Batch, Inputs, Normaliser
-from advance_lib.training.jitter import drawn_jitter
-from advance_lib.training.loop import EVALUATION_BATCH, effective_precision, fit, predictions, set_up, start, step
+from advance_lib.models.audiovisual import AudiovisualNet
+from advance_lib.training.devices import compile_blocks, effective_precision, environment, start
+from advance_lib.training.feeding import on_device
+from advance_lib.training.inputs import Batch, Inputs, Normaliser, drawn_jitter
+from advance_lib.training.loop import EVALUATION_BATCH, fit, predictions, set_up, step
 from advance_lib.transfer.knowledge import Knowledge
 from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by
 
@@ -134,7 +133,7 @@ def step_rate(cell: Cell, effort: Effort, size: int) -> float:
 
     The median of a few groups of steps, within which nothing waits.
     """
-    batch = next(near(cell.inputs, cell.fabric.device).batches(np.arange(size), size))
+    batch = next(on_device(cell.inputs, cell.fabric.device).batches(np.arange(size), size))
     cell.model.train()
     for _ in range(effort.warm_up):
         step(cell.fabric, cell.model, cell.optimizer, cell.loss, batch)
@@ -168,11 +167,15 @@ def epoch_rate(cell: Cell, rows: np.ndarray, effort: Effort) -> float:
 def evaluation_rate(cell: Cell, effort: Effort) -> float:
     """Return samples/s of recognising."""
     rows = np.resize(np.arange(len(cell.inputs.targets)), EVALUATION_BATCH * (1 + effort.steps // 4))
-    inputs, activation = near(cell.inputs, cell.fabric.device), nn.Softmax(dim=1)
+    inputs = on_device(cell.inputs, cell.fabric.device)
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.image, batch.log_mel).scenes.float().softmax(dim=1)
+
     cell.model.eval()
-    predictions(cell.fabric, cell.model, inputs, rows[:EVALUATION_BATCH], activation)
+    predictions(cell.fabric, cell.model, inputs, rows[:EVALUATION_BATCH], read)
     began = _waited(cell.fabric.device)
-    predictions(cell.fabric, cell.model, inputs, rows, activation)
+    predictions(cell.fabric, cell.model, inputs, rows, read)
     return len(rows) / (_waited(cell.fabric.device) - began)
 
 
@@ -215,7 +218,7 @@ def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: 
         cell = ready(MAIN, replace(profile, compiled=False), inputs, scenes, device, fabric)
         if name == "bfloat16":
             compile_blocks(cell.raw)
-        batch = next(near(cell.inputs, fabric.device).batches(np.arange(size), size))
+        batch = next(on_device(cell.inputs, fabric.device).batches(np.arange(size), size))
         cell.model.train()
         with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
             losses = [step(fabric, cell.model, cell.optimizer, cell.loss, batch) for _ in range(5)]
@@ -226,7 +229,7 @@ def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: 
 def _rate_beside(others: Barrier, seconds: float, profile: Profile, inputs: Inputs, scenes: int, device: str) -> float:
     """Return samples/s of one process, measured while all those at the barrier train."""
     cell = ready(MAIN, profile, inputs, scenes, device)
-    batch = next(near(cell.inputs, cell.fabric.device).batches(np.arange(profile.batch_size), profile.batch_size))
+    batch = next(on_device(cell.inputs, cell.fabric.device).batches(np.arange(profile.batch_size), profile.batch_size))
 
     def steps(count: int) -> float:
         for _ in range(count):
@@ -261,7 +264,7 @@ def _machine(cell: Cell, rate: float, size: int, memory: int) -> dict[str, float
     """Return what the device can do, what a step asks of it, and which shares of both the training reaches."""
     device, precision = cell.fabric.device, cell.recipe.schedule.precision
     half = device.type == "cuda" and precision.startswith("bf16")
-    batch = next(near(cell.inputs, device).batches(np.arange(size), size))
+    batch = next(on_device(cell.inputs, device).batches(np.arange(size), size))
     plain = build(cell.recipe, cell.raw.scene_head.out_features, cell.raw.no_image.shape[-1], None, None, EVENTS)
     plain = plain.to(device)
     flops = limits.flops_of(lambda: cell.loss(plain, batch).backward())

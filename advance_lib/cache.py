@@ -102,7 +102,6 @@ def _imported_modules(source: str) -> Iterator[str]:
 NEUTRAL_MODULES = {
     "advance_lib",
     "advance_lib.cache",
-    "advance_lib.progress",
     "advance_lib.data.fetching",
     "advance_lib.models.weights",
 }

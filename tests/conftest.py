@@ -8,7 +8,7 @@ import pytest
 
 from tests.pairs import write_pair
 
-os.environ["ADVANCE_QUIET"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -49,7 +49,6 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
     import papermill
 
     check_parameters(chapter, parameters)
-    os.environ["ADVANCE_QUIET"] = "1"  # progress bars do not belong on a page
     try:
         with written_whole(executed) as partial:
             papermill.execute_notebook(

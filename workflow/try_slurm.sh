@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD
 SHARES=4 VICTIM=2  # the second of four jobs is killed
-export PATH="$ROOT/.venv/bin:$PATH" PYTHONPATH="$ROOT" OMP_NUM_THREADS=1 ADVANCE_QUIET=1
+export PATH="$ROOT/.venv/bin:$PATH" PYTHONPATH="$ROOT" OMP_NUM_THREADS=1 TQDM_DISABLE=1
 unset "${!SLURM_@}" "${!SNAKEMAKE_@}"
 
 say() { printf '\n== %s\n' "$*"; }

@@ -19,26 +19,13 @@ from advance_lib.analysis.claims import codes
 from advance_lib.data.dataset import Dataset, inputs_of
 from advance_lib.experiments.runs import Run, opened
 from advance_lib.models.audioset import event_names
-from advance_lib.models.audiovisual import AudiovisualNet
+from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.knowledge import Knowledge, sigmoid
 from advance_lib.transfer.objectives import FAINTEST
-from advance_lib.transfer.pretraining import FirstOf
 
 # The three of Fig. 7, in its order.
 SHOWN = ("image+sound/SQ|Na", "image+sound/SQ|Nv+a", "image+sound/E")
-
-
-class EventsOf(nn.Module):
-    """N_v+a with its event head's outputs first, as `training.predictions` wants them."""
-
-    def __init__(self, network: AudiovisualNet):
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor | None, log_mel: Tensor | None) -> tuple[Tensor]:
-        """Return a tuple with f_e, (batch, events)."""
-        return (self.network(image, log_mel).events,)
 
 
 def event_responses(run: Run, split: str = "test", device: str = "auto") -> np.ndarray:
@@ -56,11 +43,12 @@ def event_responses(run: Run, split: str = "test", device: str = "auto") -> np.n
         (pairs, events) float32.
     """
     fabric, network, data, inputs = opened(run, device)
-    if run.request.recipe.events_on == "Nv+a":
-        listener = EventsOf(network)
-    else:
-        listener, inputs = FirstOf(network.audio), replace(inputs, images=None)
-    return predictions(fabric, listener.eval(), inputs, data.rows()[split], nn.Identity())
+    joint = run.request.recipe.events_on == "Nv+a"
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.image, batch.log_mel).events if joint else model.audio(batch.log_mel)
+
+    return predictions(fabric, network, inputs if joint else replace(inputs, images=None), data.rows()[split], read)
 
 
 def divergence(student: np.ndarray, teacher: np.ndarray) -> np.ndarray:

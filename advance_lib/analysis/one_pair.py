@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from advance_lib.analysis.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
@@ -22,10 +22,10 @@ from advance_lib.experiments.runs import load_checkpoint, recipe_in
 from advance_lib.experiments.sources import Sources, pretrained_audio
 from advance_lib.models import efficientat
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.training.inputs import Inputs
-from advance_lib.training.loop import predictions, start
+from advance_lib.training.devices import start
+from advance_lib.training.inputs import Batch, Inputs
+from advance_lib.training.loop import predictions
 from advance_lib.transfer.presets import Preset
-from advance_lib.transfer.pretraining import FirstOf
 from advance_lib.transfer.recogniser import Recipe, seen_by
 
 
@@ -79,7 +79,11 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
 def recognise(pair: OnePair) -> pd.Series:
     """Return p(scene), highest first."""
     inputs = seen_by(pair.recipe.senses, pair.inputs)
-    found = predictions(start("cpu", "32-true"), pair.model, inputs, np.arange(1), nn.Softmax(dim=1))
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.image, batch.log_mel).scenes.softmax(dim=1)
+
+    found = predictions(start("cpu", "32-true"), pair.model, inputs, np.arange(1), read)
     return pd.Series(found[0], index=pair.config["scenes"], name="p(scene)").sort_values(ascending=False)
 
 
@@ -97,7 +101,11 @@ def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
     teacher = BACKBONES[pair.recipe.audio](len(network.classes))
     teacher.load_state_dict(load_file(network.weights))
     sounds = replace(pair.inputs, images=None)
-    found = predictions(start("cpu", "32-true"), FirstOf(teacher).eval(), sounds, np.arange(1), nn.Sigmoid())
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.log_mel).sigmoid()
+
+    found = predictions(start("cpu", "32-true"), teacher.eval(), sounds, np.arange(1), read)
     return pd.Series(found[0], index=list(network.classes), name="y").sort_values(ascending=False)
 
 

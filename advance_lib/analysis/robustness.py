@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
 from advance_lib.analysis.claims import codes
-from advance_lib.analysis.senses import PartsOf, contributions
+from advance_lib.analysis.senses import contributions, parts
 from advance_lib.analysis.statistics import bootstrap_over_locations, location_confusions, weighted_f
 from advance_lib.cache import code_digest, digest, entry
 from advance_lib.data.dataset import inputs_of
@@ -111,12 +111,12 @@ def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
     def make(folder) -> None:
         seen, heard, bias = contributions(run, split, device)
         fabric, network, data, inputs = opened(run, device)
-        rows, parts = data.rows()[split], PartsOf(network).eval()
+        rows = data.rows()[split]
         named = [(seen + heard + bias).argmax(1)]
         for images in _degraded_split(replace(run.request, cell="image/Ls", seed=0), split):
             worse = replace(inputs, images=images, log_mels=None, targets=inputs.targets[rows])
-            found = predictions(fabric, parts, worse, np.arange(len(rows)), nn.Identity())
-            named.append((found.reshape(len(rows), 2, -1)[:, 0] + heard + bias).argmax(1))
+            found = predictions(fabric, network, worse, np.arange(len(rows)), parts)
+            named.append((found[:, 0] + heard + bias).argmax(1))
         np.save(folder / "guesses.npy", np.stack(named).astype(np.int16))
 
     key = digest(run.folder.name, split, STRENGTHS, code_digest("advance_lib.analysis.robustness"))

@@ -8,29 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import linear
 
 from advance_lib.analysis.claims import codes
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.runs import Run, opened
 from advance_lib.models.audiovisual import AudiovisualNet
+from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import predictions
 from advance_lib.training.metrics import weighted_scores
 
 
-class PartsOf(nn.Module):
-    """N_v+a with both parts of its scene outputs, as `training.predictions` wants them."""
-
-    def __init__(self, network: AudiovisualNet):
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor | None, log_mel: Tensor | None) -> tuple[Tensor]:
-        """Return a tuple with the parts, (batch, 2, scenes): seen, then heard."""
-        outputs = self.network(image, log_mel)
-        visual, audio = self.network.scene_head.weight.split([outputs.visual.shape[1], outputs.audio.shape[1]], dim=1)
-        return (torch.stack([linear(outputs.visual, visual), linear(outputs.audio, audio)], dim=1).flatten(1),)
+def parts(network: AudiovisualNet, batch: Batch) -> Tensor:
+    """Return both parts of a network's scene outputs, (batch, 2, scenes): seen, then heard."""
+    outputs = network(batch.image, batch.log_mel)
+    visual, audio = network.scene_head.weight.split([outputs.visual.shape[1], outputs.audio.shape[1]], dim=1)
+    return torch.stack([linear(outputs.visual, visual), linear(outputs.audio, audio)], dim=1)
 
 
 def contributions(run: Run, split: str, device: str = "auto") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,8 +41,7 @@ def contributions(run: Run, split: str, device: str = "auto") -> tuple[np.ndarra
         (pairs, scenes) seen, (pairs, scenes) heard, (scenes,) bias; their sum is f_s before softmax.
     """
     fabric, network, data, inputs = opened(run, device)
-    parts = predictions(fabric, PartsOf(network).eval(), inputs, data.rows()[split], nn.Identity())
-    seen, heard = parts.reshape(len(parts), 2, -1).transpose(1, 0, 2)
+    seen, heard = predictions(fabric, network, inputs, data.rows()[split], parts).transpose(1, 0, 2)
     return seen, heard, network.scene_head.bias.detach().cpu().numpy()
 
 
@@ -71,8 +64,8 @@ def scores_of_parts(runs: Sequence[Run], split: str, device: str = "auto") -> pd
         data, inputs = inputs_of(*run.request.data)
         truth = inputs.targets[data.rows()[split]]
         seen, heard, bias = contributions(run, split, device)
-        parts = {"seen": seen + heard.mean(0), "heard": heard + seen.mean(0), "both": seen + heard}
-        found = {name: weighted_scores(truth, (part + bias).argmax(1))["fscore"] for name, part in parts.items()}
+        alone = {"seen": seen + heard.mean(0), "heard": heard + seen.mean(0), "both": seen + heard}
+        found = {name: weighted_scores(truth, (part + bias).argmax(1))["fscore"] for name, part in alone.items()}
         rows.append({"cell": run.request.cell, "seed": run.request.seed, "split": split, **found})
     return pd.DataFrame(rows)
 

@@ -43,10 +43,11 @@ from advance_lib.cache import PACKAGE, UserError, cores, write_json
 from advance_lib.data.dataset import world_of
 from advance_lib.data.published import advance_posteriors, paper_scores
 from advance_lib.experiments.cells import CELLS, TRANSFERS
-from advance_lib.experiments.runs import Request, Run, environment, finished, known_of
+from advance_lib.experiments.runs import Request, Run, finished, known_of
 from advance_lib.experiments.settings import Settings
 from advance_lib.experiments.sources import Sources
 from advance_lib.miniature.world import World, render_world
+from advance_lib.training.devices import environment
 from advance_lib.transfer.presets import CODE, PAPER, Preset, choices
 
 RESULTS = PACKAGE.parent / "results"

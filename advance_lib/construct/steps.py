@@ -9,6 +9,8 @@ Chapter: Building a dataset.
 from collections import Counter
 from dataclasses import replace
 
+from tqdm import tqdm
+
 from advance_lib.cache import UserError, write_json
 from advance_lib.construct.area import NORTHERN_EDGE, around
 from advance_lib.construct.balance import Pair, balanced, locations
@@ -20,7 +22,6 @@ from advance_lib.construct.scene_rules import suggest
 from advance_lib.construct.site import Site
 from advance_lib.construct.tables import Label, Place, read_table, write_table
 from advance_lib.data.media import SHORTEST_SECONDS, MediaError
-from advance_lib.progress import progress
 
 
 class Unusable(UserError):
@@ -62,7 +63,7 @@ def find_recordings(site: Site) -> dict[str, str]:
             )
         write_table(listing, Recording, sorted(found.values(), key=lambda recording: recording.id))
     kept, left = [], {}
-    for recording in progress(read_table(listing, Recording), "previews"):
+    for recording in tqdm(read_table(listing, Recording), "previews", leave=False):
         try:
             _check(recording)
             site.preview(recording)
@@ -76,7 +77,7 @@ def find_recordings(site: Site) -> dict[str, str]:
 def cut_clips(site: Site) -> dict[str, str]:
     """Cut a random clip out of each recording: ``clips.csv``, ``clips/``."""
     cut, left = [], {}
-    for recording in progress(site.recordings().values(), "clips"):
+    for recording in tqdm(site.recordings().values(), "clips", leave=False):
         try:
             site.clip(recording, str(recording.id))
             cut.append(Place(recording.id, *recording.place))
@@ -93,7 +94,7 @@ def take_photographs(site: Site) -> dict[str, str]:
     credit = {"name": imagery.name, "attribution": imagery.attribution, "terms": imagery.terms}
     write_json(site.folder / "imagery.json", credit)
     taken, left = [], {}
-    for place in progress(read_table(site.folder / "clips.csv", Place), "photographs"):
+    for place in tqdm(read_table(site.folder / "clips.csv", Place), "photographs", leave=False):
         try:
             site.photograph(imagery, str(place.id), place.latitude, place.longitude)
             taken.append(place)
@@ -106,7 +107,7 @@ def take_photographs(site: Site) -> dict[str, str]:
 def suggest_labels(site: Site) -> dict[str, str]:
     """Ask the map about each photograph's ground and apply the rules: ``labels.csv``, ``features/``."""
     labels = []
-    for place in progress(read_table(site.folder / "photographs.csv", Place), "labels"):
+    for place in tqdm(read_table(site.folder / "photographs.csv", Place), "labels", leave=False):
         area = around(place.latitude, place.longitude, site.plan.metres)
         found = suggest(site.features(place), area)
         labels.append(Label(place.id, found.scene or "", found.reason, found.review))
@@ -160,7 +161,7 @@ def balance_pairs(site: Site) -> dict[str, str]:
     kept = {pair.id for pair in chosen}
     left |= {pair.id: f"{pair.scene} has {counts[pair.scene]} pairs; {few}" for pair in pairs if pair.id not in kept}
     imagery, made = imagery_named(plan.imagery), []
-    for pair in progress(chosen, "pairs"):
+    for pair in tqdm(chosen, "pairs", leave=False):
         try:
             site.photograph(imagery, pair.id, pair.latitude, pair.longitude)
             made.append(replace(pair, start=site.clip(recordings[pair.recording], pair.id)))

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from advance_lib.cache import UserError, build_folder, code_digest, cores, digest, file_digest, written_whole
 from advance_lib.data.media import IMAGE_SUFFIXES, SOUND_SUFFIXES, MediaError, read_clip, read_image
-from advance_lib.progress import progress
 
 COLUMNS = ["id", "scene", "location", "image", "sound", "image_sha256", "sound_sha256"]
 SIBLING = re.compile(r"(\d+)_\d{1,2}")
@@ -89,7 +89,7 @@ def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
     known = known.set_index("path").astype({"sha256": object, "problem": object})
     new = known.index[known["problem"].isna()]
     step = 512  # remember what was decoded so far, should this be interrupted
-    bar = iter(progress(new, f"checking {folder.name}") if len(new) else ())
+    bar = iter(tqdm(new, f"checking {folder.name}", leave=False) if len(new) else ())
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(new), step):
             some = new[start : start + step]

@@ -18,10 +18,10 @@ import pandas as pd
 import torch
 import torchaudio
 from PIL import Image
+from tqdm import tqdm
 
 from advance_lib.cache import code_digest, cores, digest, entry, written_whole
 from advance_lib.data.media import read_clip, read_image
-from advance_lib.progress import progress
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def computed_rows(
         torch.set_num_threads(1)  # the rows are the parallel part
         try:
             with ThreadPoolExecutor(cores()) as pool:
-                for _ in progress(pool.map(fill, waiting), f"{kind} of {len(paths)} files", len(waiting)):
+                for _ in tqdm(pool.map(fill, waiting), f"{kind} of {len(paths)} files", len(waiting), leave=False):
                     pass
         finally:
             torch.set_num_threads(threads)

@@ -31,7 +31,6 @@ from tqdm import tqdm
 
 from advance_lib import __version__
 from advance_lib.cache import UserError, remove, written_whole
-from advance_lib.progress import progress
 
 ZENODO = "https://zenodo.org/api"
 CHUNK = 1 << 16  # bytes
@@ -307,7 +306,7 @@ def extract(archive: Path, folder: Path) -> Path:
                 members = [member for member in zipped.infolist() if not member.is_dir()]
                 require_space(folder.parent, sum(member.file_size for member in members), f"unpacking {archive.name}")
                 partial.mkdir(parents=True)
-                for member in progress(members, f"unpacking {archive.name}"):
+                for member in tqdm(members, f"unpacking {archive.name}", leave=False):
                     zipped.extract(member, partial)
         except zipfile.BadZipFile as error:
             raise UserError(f"{archive}: a damaged archive ({error}); remove it and fetch it again") from None
@@ -422,11 +421,8 @@ def _more(file: RemoteFile, partial: Path, patience: Patience) -> bool:
             require_space(partial.parent, size - have, f"the rest of {file.name}")
         with (
             open(partial, "ab" if have else "wb") as out,
-            tqdm(
-                desc=file.name, initial=have, total=size, unit="B", unit_scale=True, leave=False,
-                disable=bool(os.environ.get("ADVANCE_QUIET")),
-            ) as bar,
-        ):  # fmt: skip
+            tqdm(desc=file.name, initial=have, total=size, unit="B", unit_scale=True, leave=False) as bar,
+        ):
             while part := response.raw.read1(CHUNK, decode_content=True):
                 out.write(part)
                 bar.update(len(part))

@@ -6,14 +6,11 @@ Chapter: Recognising with one and two senses.
 import inspect
 import json
 import math
-import os
-import platform
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cache, cached_property, partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +20,8 @@ from joblib import Parallel, delayed
 from lightning_fabric import Fabric
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
-from advance_lib import __version__
 from advance_lib.cache import (
     UserError,
     build_folder,
@@ -43,34 +40,14 @@ from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.progress import progress
-from advance_lib.training.devices import processes
-from advance_lib.training.feeding import near
+from advance_lib.training.devices import accelerator, effective_precision, environment, processes, start
+from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import (
-    Schedule,
-    accelerator,
-    best_epoch,
-    effective_precision,
-    start,
-    weights_file,
-)
+from advance_lib.training.loop import STATE, Schedule, best_epoch, best_weights_file
 from advance_lib.training.metrics import METRICS, weighted_scores
 from advance_lib.transfer.knowledge import Knowledge, knowledge_of
 from advance_lib.transfer.presets import PAPER, Preset
 from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
-
-# glibc returns large blocks to the system and faults them in again at the next step: a fifth of an audio step.
-ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**26)}
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "lightning-fabric",
-    "numpy",
-    "scikit-learn",
-)
 
 
 @dataclass(frozen=True)
@@ -149,13 +126,6 @@ class Run:
         return pd.read_parquet(self.folder / "predictions.parquet")
 
 
-def environment(device: str) -> dict[str, str]:
-    """Return versions and device, as every run and every chapter records them."""
-    name = torch.cuda.get_device_name() if accelerator(device) == "cuda" else f"CPU ({platform.machine()})"
-    ours = {"device": name, "python": platform.python_version(), "advance-companion": __version__}
-    return ours | {name: version(name) for name in PACKAGES}
-
-
 def pretrained_networks(request: Request, device: str = "auto") -> Networks:
     """Return the pre-trained networks of a request, each trained where it is missing, the library's own and needed.
 
@@ -221,11 +191,11 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
     tested = {name: rows[name] for name in ("validation", "test", "exam") if name in rows}
     every = np.concatenate(list(tested.values()))
     table = dataset.pairs.iloc[every][["id", "scene", "location", "split"]].reset_index(drop=True)
-    by_epoch, seen = [], near(seen_by(recipe.senses, inputs), fabric.device)
+    by_epoch, seen = [], on_device(seen_by(recipe.senses, inputs), fabric.device)
     for after in reversed(range(recipe.schedule.keep_after + 1)):  # the best epoch last, to stay in the network
-        if not weights_file(folder, after).exists():
+        if not best_weights_file(folder, after).exists():
             continue  # the schedule ended before
-        model.load_state_dict(load_file(weights_file(folder, after)))
+        model.load_state_dict(load_file(best_weights_file(folder, after)))
         torch.manual_seed(request.seed)
         probabilities = scene_probabilities(recipe, fabric, model, seen, every)
         guessed = np.array(dataset.scenes)[probabilities.argmax(1)]
@@ -268,8 +238,8 @@ def _train(request: Request, networks: Networks, device: str, folder: Path) -> N
             "history": history,
         },
     )
-    halves = folder.glob(".*.safetensors")  # of an end in the middle of writing
-    remove([folder / "state.safetensors", *folder.glob("best*.safetensors"), *halves])
+    halves = folder.glob(".*")  # of an end in the middle of writing
+    remove([folder / STATE, *folder.glob("best*.safetensors"), *halves])
 
 
 CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too
@@ -312,14 +282,13 @@ def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None
             inputs_of(*request.data)
             if request.recipe.transfer:
                 known_of(*request.data, device)
-        os.environ |= ALLOCATION  # the workers start with it
-        trained = Parallel(n_jobs=workers, return_as="generator_unordered")(
-            delayed(_in_worker)(key, *one, device) for key, one in missing.items()
+        trained = Parallel(n_jobs=workers, return_as="generator_unordered", initializer=_without_bars)(
+            delayed(_one)(key, *one, device) for key, one in missing.items()
         )
         with warnings.catch_warnings():
             # joblib renews a worker that has grown; nothing is lost by it.
             warnings.filterwarnings("ignore", message="A worker stopped")
-            for _ in progress(trained, "training", len(missing)):
+            for _ in tqdm(trained, "training", len(missing), leave=False):
                 pass
     else:
         if together:
@@ -351,9 +320,9 @@ def _together(key: str, request: Request, networks: Networks, device: str) -> No
     fabric.barrier()
 
 
-def _in_worker(key: str, request: Request, networks: Networks, device: str) -> None:
-    os.environ["ADVANCE_QUIET"] = "1"  # one bar, in the parent, instead of one a worker
-    _one(key, request, networks, device)
+def _without_bars() -> None:
+    """Show no bars in this worker, for the parent has one."""
+    tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)
 
 
 def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:

@@ -8,9 +8,10 @@ from advance_lib.data.dataset import Dataset, open_dataset
 from advance_lib.data.splits import THE_SPLIT, Split
 from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.profiles import Profile, get_profile
-from advance_lib.experiments.runs import Request, Run, environment, finished
+from advance_lib.experiments.runs import Request, Run, finished
 from advance_lib.experiments.sources import RENDERED, Sources
 from advance_lib.models.weights import WEIGHTS
+from advance_lib.training.devices import environment
 from advance_lib.transfer.presets import PAPER, Preset
 
 L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")

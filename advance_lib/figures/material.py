@@ -22,9 +22,8 @@ from advance_lib.data.media import read_clip
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SOUND_COLOUR, image_file, player, samples_file
 from advance_lib.miniature.sounds import synthesise
-from advance_lib.training.inputs import Inputs
-from advance_lib.training.jitter import drawn_jitter
-from advance_lib.training.jitter import jittered as jitter
+from advance_lib.training.inputs import Inputs, drawn_jitter
+from advance_lib.training.inputs import jittered as jitter
 
 
 def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:

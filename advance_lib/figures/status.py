@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from advance_lib.cache import build_folder
-from advance_lib.experiments.runs import environment
+from advance_lib.training.devices import environment
 
 
 def executed_chapters(book: str, contents: Path = Path("../_toc.yml")) -> list[Path]:

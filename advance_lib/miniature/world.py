@@ -13,12 +13,12 @@ import pandas as pd
 import soundfile
 from joblib import Parallel, delayed
 from PIL import Image
+from tqdm import tqdm
 
 from advance_lib.cache import code_digest, cores, digest, entry, written_whole
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.miniature.photographs import EXTRA_CATEGORIES, SCENES, render_place
 from advance_lib.miniature.sounds import EVENTS, draw_events, mix
-from advance_lib.progress import progress
 
 RATE = 22_050  # Hz, as in ADVANCE
 CLIP_SECONDS = 10
@@ -138,7 +138,7 @@ def _render_location(world: World, location: Location, folder: Path) -> list[dic
 def _in_parallel(task: Callable[..., list[dict]], arguments: Iterable[tuple], what: str) -> pd.DataFrame:
     arguments = list(arguments)
     jobs = Parallel(n_jobs=cores(), return_as="generator", batch_size=4)(delayed(task)(*one) for one in arguments)
-    return pd.DataFrame([row for rows in progress(jobs, what, len(arguments)) for row in rows])
+    return pd.DataFrame([row for rows in tqdm(jobs, what, len(arguments), leave=False) for row in rows])
 
 
 def _forget_halves(folder: Path) -> None:

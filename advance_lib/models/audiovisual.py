@@ -165,18 +165,3 @@ class AudiovisualNet(nn.Module):
         if self.events_on:
             events = self.audio.fc(audio) if self.events_on == "Na" else self.event_head(joint)
         return Outputs(self.scene_head(joint), visual, audio, events)
-
-
-def compile_blocks(network: nn.Module, **options: object) -> None:
-    """Let torch.compile fuse what happens inside each residual block, in place.
-
-    Blocks rather than whole networks: one compilation serves all blocks of a shape, in every cell of every table.
-
-    Args:
-        network: with torchvision's residual blocks; others stay as they are.
-        options: of ``torch.compile``.
-    """
-    torch._dynamo.config.recompile_limit = 256  # one line of code, as many shapes as there are stages and batch sizes
-    for module in network.modules():
-        if isinstance(module, BasicBlock | Bottleneck):
-            module.compile(dynamic=False, **options)

@@ -7,7 +7,7 @@ its own.
 Chapter: Seeing.
 """
 
-import os
+import sys
 from pathlib import Path
 
 import torch
@@ -43,7 +43,7 @@ def imagenet_visual(name: str = "ResNet101_Weights.IMAGENET1K_V2") -> Pretrained
     def download() -> dict[str, Tensor]:
         options = {"check_hash": True, "weights_only": True, "map_location": "cpu"}
         try:
-            state = weights.get_state_dict(progress=not os.environ.get("ADVANCE_QUIET"), **options)
+            state = weights.get_state_dict(progress=sys.stderr.isatty(), **options)
         except Exception as error:  # no connection, no disk, another checksum, a damaged file
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(

@@ -1,24 +1,40 @@
-"""One training on several devices: processes that share each batch and agree on every step.
+"""What a training runs on: a CPU, a GPU, or several processes that share each batch and agree on every step.
 
-``torchrun`` starts the processes, Lightning Fabric averages their gradients; here is what remains.
+``torchrun`` starts several processes, Lightning Fabric averages their gradients; here is what remains.
 
 Chapter: What it costs.
 """
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from importlib.metadata import version
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from advance_lib import __version__
 from advance_lib.cache import UserError
 
 WAIT = timedelta(days=1)  # another job may hold a run for long; a lost process is reported by torchrun at once
+
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "lightning-fabric",
+    "numpy",
+    "scikit-learn",
+)
 
 
 def processes() -> tuple[int, int]:
@@ -30,6 +46,57 @@ def processes() -> tuple[int, int]:
 def rank() -> int:
     """Return the number of this process among all that ``torchrun`` started; 0 where it started none."""
     return int(os.environ.get("RANK", 0))
+
+
+def accelerator(device: str) -> str:
+    """Return ``"cpu"`` or ``"cuda"`` for a device setting.
+
+    Raises:
+        UserError: CUDA was asked for and is not there, or the setting is unknown.
+    """
+    if device not in ("cpu", "cuda", "auto"):
+        raise UserError(f"no device '{device}'; choose cpu, cuda or auto")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device 'cuda': no CUDA device is visible here; choose cpu or auto")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def effective_precision(device: str, precision: str) -> str:
+    """Return the arithmetic that is really used: a CPU always computes in float32."""
+    return precision if accelerator(device) == "cuda" else "32-true"
+
+
+def start(device: str, precision: str, together: bool = False) -> Fabric:
+    """Return a Fabric on ``cpu``, ``cuda`` or ``auto``; on a CPU with one thread.
+
+    One thread a process, because as many processes run as there are cores, and so that a seed gives the
+    same numbers whatever else the machine does.
+
+    Args:
+        device: setting of the device.
+        precision: Lightning Fabric's name of the arithmetic on a GPU.
+        together: share the work with the other processes that `launch` started.
+    """
+    if accelerator(device) == "cpu":
+        torch.set_num_threads(1)
+    else:
+        torch.backends.cudnn.benchmark = True  # shapes stay the same
+    devices, nodes = processes() if together else (1, 1)
+    several = devices * nodes > 1
+    if accelerator(device) == "cuda" and not several:
+        devices = [int(os.environ.get("LOCAL_RANK", 0))]  # what one of several processes does alone, on its own GPU
+    fabric = Fabric(
+        accelerator=accelerator(device),
+        # Backbones bring classifiers that not every objective uses: these have no gradients to wait for.
+        strategy=DDPStrategy(find_unused_parameters=True, timeout=WAIT) if several else "auto",
+        devices=devices,
+        num_nodes=nodes,
+        precision=effective_precision(device, precision),
+        # Named, so that a job on a cluster does not take that cluster's own tasks for these processes.
+        plugins=TorchElasticEnvironment() if several else LightningEnvironment(),
+    )
+    fabric.launch()
+    return fabric
 
 
 def launch(devices: int, device: str, arguments: Sequence[str]) -> None:
@@ -88,3 +155,25 @@ def synchronised(model: nn.Module, fabric: Fabric) -> nn.Module:
         if type(layer) is nn.BatchNorm2d:
             layer.__class__ = SynchronisedBatchNorm
     return model
+
+
+def compile_blocks(network: nn.Module, **options: object) -> None:
+    """Let torch.compile fuse what happens inside each residual block, in place.
+
+    Blocks rather than whole networks: one compilation serves all blocks of a shape, in every cell of every table.
+
+    Args:
+        network: with torchvision's residual blocks; others stay as they are.
+        options: of ``torch.compile``.
+    """
+    torch._dynamo.config.recompile_limit = 256  # one line of code, as many shapes as there are stages and batch sizes
+    for module in network.modules():
+        if isinstance(module, BasicBlock | Bottleneck):
+            module.compile(dynamic=False, **options)
+
+
+def environment(device: str) -> dict[str, str]:
+    """Return versions and device, as every run and every chapter records them."""
+    name = torch.cuda.get_device_name() if accelerator(device) == "cuda" else f"CPU ({platform.machine()})"
+    ours = {"device": name, "python": platform.python_version(), "advance-companion": __version__}
+    return ours | {name: version(name) for name in PACKAGES}

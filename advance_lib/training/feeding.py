@@ -77,13 +77,13 @@ class Streamed:
 Fed = Inputs | Resident | Streamed
 
 
-def near(inputs: Fed, device: torch.device) -> Fed:
+def on_device(inputs: Fed, device: torch.device) -> Fed:
     """Return inputs that give their batches on a device in the fastest way that fits.
 
     A CPU reads the memory-mapped files as they are; the system keeps them in memory.
 
     Args:
-        inputs: arrays of a dataset; those that are near already stay where they are.
+        inputs: arrays of a dataset; those that are fed already stay where they are.
         device: where the training runs.
     """
     if device.type == "cpu" or not isinstance(inputs, Inputs):

@@ -3,8 +3,6 @@
 Chapter: Recognising with one and two senses.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,22 +11,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
-from lightning_fabric.strategies import DDPStrategy
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.models.audiovisual import compile_blocks
-from advance_lib.progress import progress
-from advance_lib.training.devices import WAIT, processes, synchronised
-from advance_lib.training.feeding import Fed, near
-from advance_lib.training.inputs import Batch
-from advance_lib.training.jitter import drawn_jitter
+from advance_lib.training.devices import compile_blocks, synchronised
+from advance_lib.training.feeding import Fed, on_device
+from advance_lib.training.inputs import Batch, drawn_jitter
 
 EVALUATION_BATCH = 128
 SAVING_SHARE = 0.05  # of the time of a training may go into keeping its state
+STATE = "state.ckpt"  # in the folder of a training, until it has ended
 STEPS = (0.3, 0.6, 0.9)  # official-code: epochs 30, 60 and 90 of a hundred
 
 
@@ -38,7 +32,9 @@ class Schedule:
 
     Attributes:
         epochs: passes over the training rows.
-        batch_size: samples a step; a last, smaller batch is left out, batch norm needs company.
+        batch_size: samples a step. A last, smaller batch is left out where each epoch has a new order, so that none
+            is missed for long; in an order that stays it is trained on as well, unless it is a single sample: batch
+            norm needs company.
         learning_rate: Adam's.
         weight_decay: Adam's.
         decay: ``"constant"``, ``"cosine"`` to fall to zero along a cosine, or ``"stepped"`` to fall to a tenth
@@ -70,87 +66,7 @@ class Schedule:
         return self.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
 
 
-def accelerator(device: str) -> str:
-    """Return ``"cpu"`` or ``"cuda"`` for a device setting.
-
-    Raises:
-        UserError: CUDA was asked for and is not there, or the setting is unknown.
-    """
-    if device not in ("cpu", "cuda", "auto"):
-        raise UserError(f"no device '{device}'; choose cpu, cuda or auto")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device 'cuda': no CUDA device is visible here; choose cpu or auto")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def effective_precision(device: str, precision: str) -> str:
-    """Return the arithmetic that is really used: a CPU always computes in float32."""
-    return precision if accelerator(device) == "cuda" else "32-true"
-
-
-def start(device: str, precision: str, together: bool = False) -> Fabric:
-    """Return a Fabric on ``cpu``, ``cuda`` or ``auto``; on a CPU with one thread.
-
-    One thread a process, because as many processes run as there are cores, and so that a seed gives the
-    same numbers whatever else the machine does.
-
-    Args:
-        device: setting of the device.
-        precision: Lightning Fabric's name of the arithmetic on a GPU.
-        together: share the work with the other processes that `distributed.launch` started.
-    """
-    if accelerator(device) == "cpu":
-        torch.set_num_threads(1)
-    else:
-        torch.backends.cudnn.benchmark = True  # shapes stay the same
-    devices, nodes = processes() if together else (1, 1)
-    several = devices * nodes > 1
-    if accelerator(device) == "cuda" and not several:
-        devices = [int(os.environ.get("LOCAL_RANK", 0))]  # what one of several processes does alone, on its own GPU
-    fabric = Fabric(
-        accelerator=accelerator(device),
-        # Backbones bring classifiers that not every objective uses: these have no gradients to wait for.
-        strategy=DDPStrategy(find_unused_parameters=True, timeout=WAIT) if several else "auto",
-        devices=devices,
-        num_nodes=nodes,
-        precision=effective_precision(device, precision),
-        # Named, so that a job on a cluster does not take that cluster's own tasks for these processes.
-        plugins=TorchElasticEnvironment() if several else LightningEnvironment(),
-    )
-    fabric.launch()
-    return fabric
-
-
-Weights = dict[str, Tensor]
-
-
-def _save_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict], kept: dict[int, Weights]
-) -> None:
-    parts = {"model": model.state_dict()} | {f"kept{after}": weights for after, weights in kept.items()}
-    parts |= {f"adam{index}": state for index, state in optimizer.state_dict()["state"].items()}
-    tensors = {f"{part}/{name}": x.contiguous() for part, found in parts.items() for name, x in found.items()}
-    with written_whole(path) as partial:
-        save_file(tensors, partial, {"history": json.dumps(history)})
-
-
-def _load_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[list[dict], dict[int, Weights]]:
-    parts: dict[str, Weights] = {}
-    with safe_open(path, "pt") as file:
-        history = json.loads(file.metadata()["history"])
-        for key in file.keys():  # noqa: SIM118 - not a mapping
-            part, name = key.split("/")
-            parts.setdefault(part, {})[name] = file.get_tensor(key)
-    model.load_state_dict(parts["model"])
-    adam = {}
-    for index, parameter in enumerate(model.parameters()):
-        if f"adam{index}" in parts:  # in its parameter's own memory order: Adam's fused kernel walks through both alike
-            state = parts[f"adam{index}"].items()
-            adam[index] = {name: torch.empty_like(parameter).copy_(x) if x.ndim else x for name, x in state}
-    optimizer.load_state_dict({"state": adam, "param_groups": optimizer.state_dict()["param_groups"]})
-    return history, {int(part[4:]): weights for part, weights in parts.items() if part.startswith("kept")}
+StateDict = dict[str, Tensor]
 
 
 def set_up(fabric: Fabric, model: nn.Module, schedule: Schedule) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
@@ -221,42 +137,49 @@ def fit(
     size, ranks = min(schedule.batch_size, len(rows)), fabric.world_size
     if size % ranks:
         raise UserError(f"a batch of {size} cannot be shared equally by {ranks} processes; choose another number")
-    steps = len(rows) // size
+    rest = 0 if schedule.reshuffle else len(rows) % size // ranks * ranks
+    used = len(rows) // size * size + (rest if rest > 1 else 0)
+    shares = [
+        share.reshape(ranks, -1)[fabric.global_rank] for share in np.split(np.arange(used), range(size, used, size))
+    ]
+    mine, steps = np.concatenate(shares), len(shares)
     raw, model, optimizer = set_up(fabric, model, schedule)
-    inputs = near(inputs, fabric.device)
-    state_file, history, kept = folder / "state.safetensors", [], {}
-    if fabric.broadcast(state_file.exists()):  # all or none: a process that cannot see the file fails
-        history, kept = _load_state(state_file, raw, optimizer.optimizer)
+    inputs = on_device(inputs, fabric.device)
+    state = {"model": raw, "optimizer": optimizer, "history": [], "kept": {}}
+    if fabric.broadcast((folder / STATE).exists()):  # all or none: a process that cannot see the file fails
+        fabric.load(folder / STATE, state, weights_only=True)
+    history: list[dict] = state["history"]
+    kept: dict[int, StateDict] = state["kept"]
     saved, next_save = len(history), 0.0
-    for epoch in progress(range(len(history), schedule.epochs), label):
+    for epoch in tqdm(range(len(history), schedule.epochs), label, leave=False):
         if history and schedule.patience is not None and epoch > best_epoch(history) + schedule.patience:
             break
         drawn = torch.Generator().manual_seed(seed * 10_000 + (epoch if schedule.reshuffle else 0))
-        order = rows[torch.randperm(len(rows), generator=drawn).numpy()][: steps * size]
+        order = rows[torch.randperm(len(rows), generator=drawn).numpy()][:used]
         jitter = drawn_jitter(len(order), torch.Generator().manual_seed(seed * 10_000 + epoch))
-        mine = np.arange(len(order)).reshape(steps, ranks, -1)[:, fabric.global_rank].ravel()
         total = torch.zeros((), device=fabric.device)
         model.train()
         for done, batch in enumerate(inputs.batches(order[mine], size // ranks, jitter[mine])):
             optimizer.param_groups[0]["lr"] = schedule.learning_rate_of((epoch + done / steps) / schedule.epochs)
-            total += step(fabric, model, optimizer, loss, batch)
+            total += step(fabric, model, optimizer, loss, batch) * (len(batch.target) * ranks / size)
         model.eval()
         torch.manual_seed(seed * 10_000 + epoch)  # of a validation that jitters
         score = validate(model)
-        history.append({"epoch": epoch, "loss": float(fabric.all_reduce(total)) / steps, "validation": score})
+        history.append({"epoch": epoch, "loss": float(fabric.all_reduce(total)) / (used / size), "validation": score})
         after = epoch - best_epoch(history)
         if after == 0:
             kept.clear()
         if after <= schedule.keep_after:
             kept[after] = {name: x.clone() for name, x in raw.state_dict().items()}
-        if fabric.is_global_zero and (began := time.monotonic()) >= next_save:
-            _save_state(state_file, raw, optimizer.optimizer, history, kept)
+        began = time.monotonic()
+        if fabric.broadcast(began >= next_save):  # the first process has the clock
+            _save(fabric, folder / STATE, state)
             saved, next_save = len(history), time.monotonic() + (time.monotonic() - began) / SAVING_SHARE
+    if saved < len(history):
+        _save(fabric, folder / STATE, state)
     if fabric.is_global_zero:
-        if saved < len(history):
-            _save_state(state_file, raw, optimizer.optimizer, history, kept)
         for after, weights in kept.items():
-            with written_whole(weights_file(folder, after)) as partial:
+            with written_whole(best_weights_file(folder, after)) as partial:
                 save_file({name: x.contiguous() for name, x in weights.items()}, partial)
     fabric.barrier()  # nobody reads what is not written
     raw.load_state_dict(kept[0])
@@ -264,12 +187,20 @@ def fit(
     return history
 
 
+def _save(fabric: Fabric, path: Path, state: dict) -> None:
+    """Write a state whole; of several processes, which all call this, the first one writes."""
+    partial = path.with_name(f".{path.name}")
+    fabric.save(partial, state)
+    if fabric.is_global_zero:
+        partial.replace(path)
+
+
 def best_epoch(history: list[dict]) -> int:
     """Return the epoch with the best validation score, the first of several."""
     return max(history, key=lambda past: past["validation"])["epoch"]
 
 
-def weights_file(folder: Path, after: int = 0) -> Path:
+def best_weights_file(folder: Path, after: int = 0) -> Path:
     """Return where `fit` leaves the weights of the best epoch, or of one some epochs after it."""
     return folder / (f"best+{after}.safetensors" if after else "best.safetensors")
 
@@ -279,19 +210,20 @@ def predictions(
     model: nn.Module,
     inputs: Fed,
     rows: np.ndarray,
-    activation: Callable[[Tensor], Tensor],
+    read: Callable[[nn.Module, Batch], Tensor],
     augment: bool = False,
 ) -> np.ndarray:
-    """Return the activated first output of a model for some rows, (rows, outputs) float32.
+    """Return what is read from a model for some rows, (rows, …) float32.
 
     Several processes take turns with the rows; each returns them all.
 
     Args:
         fabric: device and precision.
-        model: takes (image, log_mel) and returns a tuple.
+        model: in evaluation mode.
         inputs: arrays and how they become batches.
         rows: (rows,) indices.
-        activation: of the first output.
+        read: what is wanted of a batch, (batch, …), or (1, …) where a model without any input of a sample's own answers
+            once for all. An activation wants float32: ``lambda model, batch: model(batch.log_mel).float().sigmoid()``.
         augment: jitter the photographs, as the official code does even in validation and test.
     """
     ranks = fabric.world_size
@@ -305,8 +237,8 @@ def predictions(
     with torch.inference_mode(), fabric.autocast():
         for batch in inputs.batches(rows[mine], size, None if draws is None else draws[mine]):
             batch = fabric.to_device(batch)
-            # A network without any per-sample input answers once for all.
-            found.append(activation(model(batch.image, batch.log_mel)[0].float()).expand(len(batch.target), -1))
+            answers = read(model, batch).float()
+            found.append(answers.expand(len(batch.target), *answers.shape[1:]))
         every = fabric.all_gather(torch.cat(found))
     if ranks > 1:
         every = every.transpose(0, 1).flatten(0, 1)

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from advance_lib.cache import code_digest, digest, entry, write_json, written_whole
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.training.inputs import Inputs
-from advance_lib.training.loop import predictions, start
+from advance_lib.training.devices import start
+from advance_lib.training.inputs import Batch, Inputs
+from advance_lib.training.loop import predictions
 from advance_lib.transfer.presets import PAPER, Preset
-from advance_lib.transfer.pretraining import FirstOf, Pretrained
+from advance_lib.transfer.pretraining import Pretrained
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,15 @@ def knowledge_of(
         model = BACKBONES[backbone](len(network.classes))
         model.load_state_dict(load_file(network.weights))
         fabric = start(device, "32-true")
-        listener = fabric.setup_module(FirstOf(model).eval())
+        listener = fabric.setup_module(model.eval())
         sounds = Inputs(None, inputs.log_mels, inputs.targets, inputs.normaliser)
         every = np.arange(len(inputs.targets))
+
+        def read(model: nn.Module, batch: Batch) -> Tensor:
+            return model(batch.log_mel)
+
         with written_whole(folder / "pre_activations.npy") as partial, open(partial, "wb") as file:
-            np.save(file, predictions(fabric, listener, sounds, every, nn.Identity()))
+            np.save(file, predictions(fabric, listener, sounds, every, read))
 
     def measure(folder) -> None:
         y, targets = sigmoid(pre_activations[rows]), inputs.targets[rows]

@@ -13,35 +13,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from advance_lib.cache import code_digest, digest, entry, remove, write_json, written_whole
+from advance_lib.cache import code_digest, digest, entry, remove, write_json
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.training.feeding import near
+from advance_lib.training.devices import start
+from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
-from advance_lib.training.loop import Schedule, fit, predictions, start
+from advance_lib.training.loop import STATE, Schedule, best_weights_file, fit, predictions
 
 
 def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a tenth of the samples, drawn once and for all, and the others."""
     order = np.random.default_rng(0).permutation(samples)
     return np.sort(order[: samples // 10]), np.sort(order[samples // 10 :])
-
-
-class FirstOf(nn.Module):
-    """A backbone that takes (image, log_mel) like N_v+a, and uses the one that is there."""
-
-    def __init__(self, backbone: nn.Module):
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, image: Tensor | None, log_mel: Tensor | None) -> tuple[Tensor]:
-        """Return a tuple with the backbone's outputs."""
-        return (self.backbone(log_mel if image is None else image),)
 
 
 @dataclass(frozen=True)
@@ -79,8 +67,11 @@ def _pretrain(
             return 100 * float(average_precision_score(truth[:, seen], outputs[:, seen]))
         return 100 * float((outputs.argmax(1) == truth).mean())
 
+    def outputs_of(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.log_mel if batch.image is None else batch.image)
+
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        outputs = model(batch.image, batch.log_mel)[0]
+        outputs = outputs_of(model, batch)
         if multi_label:
             return functional.binary_cross_entropy_with_logits(outputs, batch.target)
         return functional.cross_entropy(outputs, batch.target)
@@ -88,21 +79,21 @@ def _pretrain(
     def make(folder: Path) -> None:
         torch.manual_seed(0)
         fabric = start(device, schedule.precision)
-        model, fed = FirstOf(BACKBONES[backbone](len(classes))), near(inputs, fabric.device)
+        model, fed = BACKBONES[backbone](len(classes)), on_device(inputs, fabric.device)
         held_out, rows = _held_out_and_rest(len(inputs.targets))
-        activation = nn.Sigmoid() if multi_label else nn.Softmax(dim=1)
+
+        def read(model: nn.Module, batch: Batch) -> Tensor:
+            outputs = outputs_of(model, batch).float()
+            return outputs.sigmoid() if multi_label else outputs.softmax(dim=1)
 
         def validate(model: nn.Module) -> float:
-            return score(inputs.targets[held_out], predictions(fabric, model, fed, held_out, activation))
+            return score(inputs.targets[held_out], predictions(fabric, model, fed, held_out, read))
 
         history = fit(fabric, model, fed, rows, loss, validate, schedule, 0, folder, f"pre-training {kind}")
         best = max(history, key=lambda past: past["validation"])
         write_json(folder / "history.json", {"score": best["validation"], "history": history})
-        # FirstOf put "backbone." before torchvision's names.
-        state = load_file(folder / "best.safetensors")
-        with written_whole(folder / "network.safetensors") as partial:
-            save_file({name.removeprefix("backbone."): value for name, value in state.items()}, partial)
-        remove([folder / "state.safetensors", folder / "best.safetensors", *folder.glob(".*.safetensors")])
+        best_weights_file(folder).replace(folder / "network.safetensors")
+        remove([folder / STATE, *folder.glob(".*")])
 
     folder = entry("pretrained", f"{kind}-{key}", make)
     return Pretrained(

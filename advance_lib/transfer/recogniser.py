@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, Outputs
-from advance_lib.training.feeding import Fed, near
+from advance_lib.training.devices import start
+from advance_lib.training.feeding import Fed, on_device
 from advance_lib.training.inputs import Batch, Inputs
-from advance_lib.training.loop import Schedule, fit, predictions, start
+from advance_lib.training.loop import Schedule, fit, predictions
 from advance_lib.training.metrics import weighted_scores
 from advance_lib.transfer import objectives
 from advance_lib.transfer.knowledge import Knowledge
@@ -165,7 +166,7 @@ def train_recogniser(
     if knowledge:
         inputs = replace(inputs, events=knowledge.pre_activations)
     of_outputs, rows, truth = objective(recipe, knowledge, fabric.device), splits["validation"], inputs.targets
-    fed = near(inputs, fabric.device)
+    fed = on_device(inputs, fabric.device)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return of_outputs(model(batch.image, batch.log_mel), batch)
@@ -182,7 +183,11 @@ def train_recogniser(
 def scene_probabilities(recipe: Recipe, fabric: Fabric, model: nn.Module, inputs: Fed, rows: np.ndarray) -> np.ndarray:
     """Return z(f_s(x)) of some rows, (rows, scenes), jittered where the recipe's preset says so."""
     augment = recipe.preset.augmented == "all"
-    return predictions(fabric, model, inputs, rows, nn.Softmax(dim=1), augment)
+
+    def read(model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.image, batch.log_mel).scenes.float().softmax(dim=1)
+
+    return predictions(fabric, model, inputs, rows, read, augment)
 
 
 def seen_by(senses: str, inputs: Inputs) -> Inputs:

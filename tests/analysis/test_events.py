@@ -8,7 +8,6 @@ from sklearn.metrics import silhouette_score
 
 from advance_lib.analysis import events as listening
 from advance_lib.analysis.events import (
-    EventsOf,
     agreement,
     compound_of,
     distances,
@@ -32,7 +31,6 @@ from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer import objectives
 from advance_lib.transfer.knowledge import Knowledge, sigmoid
-from advance_lib.transfer.pretraining import FirstOf
 
 GENERATOR = np.random.default_rng(0)
 STUDENT, TEACHER = GENERATOR.normal(-2, 3, (2, 5, 7))
@@ -95,9 +93,8 @@ def test_a_run_answers_with_its_own_head(cell, of_run, tmp_path):
     run, network, inputs = of_run(cell, tmp_path)
     batch = inputs.batch(np.arange(1, 6), augment=False)
     sound = batch.log_mel if "sound" in cell else None
-    head = EventsOf(network) if cell.endswith("Nv+a") else FirstOf(network.audio)
     with torch.inference_mode():
-        wanted = head(batch.image if cell.endswith("Nv+a") else None, sound)[0]
+        wanted = network(batch.image, sound).events if cell.endswith("Nv+a") else network.audio(sound)
     assert np.allclose(event_responses(run, device="cpu"), wanted, atol=1e-4)
 
 

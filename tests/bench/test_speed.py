@@ -85,7 +85,7 @@ def test_recognising_and_feeding_are_as_fast_as_the_clock_says(data, monkeypatch
             now[0] += 0.01 * len(rows)
             return iter(())
 
-    def predictions(fabric, model, inputs, rows, activation):
+    def predictions(fabric, model, inputs, rows, read):
         now[0] += 0.25 * len(rows)
 
     cell = ready(MAIN, profile, inputs, len(dataset.scenes), "cpu")

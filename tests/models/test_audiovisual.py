@@ -2,7 +2,7 @@ import pytest
 import torch
 import torchvision
 
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, compile_blocks
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 
 
 @pytest.fixture
@@ -58,32 +58,3 @@ def test_paper_networks_have_torchvisions_keys():
     assert ours.features == audio.features == 2048
     differing = {name for name, value in audio.state_dict().items() if value.shape != resnet50.state_dict()[name].shape}
     assert differing == {"conv1.weight"} and audio.conv1.weight.shape == (64, 1, 7, 7) and audio.conv1.stride == (1, 1)
-
-
-def test_one_compilation_serves_all_networks_of_a_kind():
-    """Compiled blocks compute the same, keep the names of the weights, and are not compiled again for another run."""
-    graphs = []
-
-    def backend(graph, example_inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    def trained(compiled):
-        torch.manual_seed(0)
-        net = AudiovisualNet(BACKBONES["narrow visual"](5), BACKBONES["narrow audio"](7), 3, 32)
-        names = set(net.state_dict())
-        if compiled:
-            compile_blocks(net, backend=backend)
-        outputs = net(torch.randn(4, 3, 32, 32), torch.randn(4, 1, 400, 64))
-        outputs.scenes.square().mean().backward()
-        assert set(net.state_dict()) == names
-        return outputs.scenes, net.visual.layer2[0].conv1.weight.grad
-
-    torch.compiler.reset()
-    plain = trained(False)
-    for again in range(2):
-        found = trained(True)
-        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, found, strict=True))
-        if not again:
-            first = len(graphs)
-    assert first >= 8 and len(graphs) == first  # four blocks in each network

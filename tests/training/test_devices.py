@@ -16,10 +16,11 @@ import torch
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.profiles import PROFILES
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training import loop as training
-from advance_lib.training.devices import launch, processes, rank
+from advance_lib.training.devices import compile_blocks, launch, processes, rank, start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import Schedule, fit, start
+from advance_lib.training.loop import Schedule, fit
 from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 
 
@@ -83,15 +84,14 @@ def test_a_killed_process_ends_the_job_and_the_next_one_goes_on(tmp_path, tiny):
     ended(in_two_processes(tmp_path, tiny, "whole", epochs=12))
     job = in_two_processes(tmp_path, tiny, "killed", epochs=12)
     killed = tmp_path / "killed" / "image+sound"
-    while not (killed / "state.safetensors").exists():
+    while not (killed / training.STATE).exists():
         assert job.poll() is None
         time.sleep(0.01)
     children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True).stdout.split()
     os.kill(int(children[-1]), signal.SIGKILL)
     _, errors = job.communicate(timeout=60)
     assert job.returncode and "SIGKILL" in errors
-    with training.safe_open(killed / "state.safetensors", "pt") as file:
-        done = len(json.loads(file.metadata()["history"]))
+    done = len(torch.load(killed / training.STATE, weights_only=True)["history"])
     assert 1 <= done < 12 and not list(killed.glob("told-*"))
     ended(in_two_processes(tmp_path, tiny, "killed", epochs=12))
     resumed, whole = told(killed), told(tmp_path / "whole" / "image+sound")
@@ -141,3 +141,32 @@ def test_what_cannot_be_started_is_one_clear_line(monkeypatch):
 def test_a_process_that_ends_too_soon_is_told_with_the_remedy():
     with pytest.raises(UserError, match=r"one of 2 processes ended .* the same command goes on"):
         launch(2, "cpu", ["train", "--profile", "huge"])
+
+
+def test_one_compilation_serves_all_networks_of_a_kind():
+    """Compiled blocks compute the same, keep the names of the weights, and are not compiled again for another run."""
+    graphs = []
+
+    def backend(graph, example_inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    def trained(compiled):
+        torch.manual_seed(0)
+        net = AudiovisualNet(BACKBONES["narrow visual"](5), BACKBONES["narrow audio"](7), 3, 32)
+        names = set(net.state_dict())
+        if compiled:
+            compile_blocks(net, backend=backend)
+        outputs = net(torch.randn(4, 3, 32, 32), torch.randn(4, 1, 400, 64))
+        outputs.scenes.square().mean().backward()
+        assert set(net.state_dict()) == names
+        return outputs.scenes, net.visual.layer2[0].conv1.weight.grad
+
+    torch.compiler.reset()
+    plain = trained(False)
+    for again in range(2):
+        found = trained(True)
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, found, strict=True))
+        if not again:
+            first = len(graphs)
+    assert first >= 8 and len(graphs) == first  # four blocks in each network

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from advance_lib.training.feeding import Resident, Streamed, near
-from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.jitter import drawn_jitter
+from advance_lib.training.feeding import Resident, Streamed, on_device
+from advance_lib.training.inputs import Inputs, Normaliser, drawn_jitter
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))]
 
@@ -53,7 +52,7 @@ def test_a_stream_that_is_left_early_ends(inputs):
 
 
 def test_data_go_to_the_gpus_memory_only_where_they_fit(inputs, monkeypatch):
-    assert near(inputs, torch.device("cpu")) is inputs
+    assert on_device(inputs, torch.device("cpu")) is inputs
     size = sum(x.nbytes for x in inputs.arrays)
     for kind in (Resident, Streamed):  # what is chosen, not where it goes
         monkeypatch.setattr(kind, "__init__", lambda self, inputs, device: None)
@@ -61,4 +60,4 @@ def test_data_go_to_the_gpus_memory_only_where_they_fit(inputs, monkeypatch):
     for free, held, kind in ((3 * size, 0, Resident), (size, 0, Streamed), (size, 2 * size, Resident)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
         monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device, held=held: held)
-        assert isinstance(near(inputs, torch.device("cuda")), kind)
+        assert isinstance(on_device(inputs, torch.device("cuda")), kind)

@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import signal
@@ -18,15 +17,21 @@ from safetensors.torch import load_file
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.profiles import PROFILES
-from advance_lib.models.audiovisual import compile_blocks
 from advance_lib.training import loop as training
+from advance_lib.training.devices import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import Schedule, best_epoch, fit, predictions, start
+from advance_lib.training.loop import STATE, Schedule, best_epoch, fit, predictions
+from advance_lib.training.metrics import weighted_scores
+from advance_lib.transfer import recogniser
 from advance_lib.transfer.presets import PAPER
 from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by, train_recogniser
 
 SMALL = replace(PROFILES["smoke"], image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
+
+
+def scenes(model, batch):
+    return model(batch.image, batch.log_mel).scenes.softmax(dim=1)
 
 
 def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE, preset=PAPER):
@@ -37,7 +42,7 @@ def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE, preset=
         recipe, inputs, None, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
     )
     seen = seen_by(senses, inputs)
-    return predictions(fabric, model, seen, dataset.rows()["test"], torch.nn.Softmax(dim=1)), history, dataset
+    return predictions(fabric, model, seen, dataset.rows()["test"], scenes), history, dataset
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path):
@@ -68,18 +73,18 @@ def test_a_unimodal_network_ignores_the_other_sense(tiny, tmp_path, senses):
 def test_a_resumed_training_equals_an_uninterrupted_one(tiny, tmp_path, monkeypatch, augmented):
     preset = replace(PAPER, augmented=augmented)
     whole, history, _ = train(tiny, tmp_path / "whole", preset=preset)
-    save = training._save_state
+    calls = iter(range(3))
 
-    def stop_after_two(path, model, optimizer, past, kept):
-        save(path, model, optimizer, past, kept)
-        if len(past) == 2:
+    def stopped_in_the_third_epoch(truth, guessed):
+        if next(calls) == 2:
             raise KeyboardInterrupt
+        return weighted_scores(truth, guessed)
 
     monkeypatch.setattr(training, "SAVING_SHARE", np.inf)
-    monkeypatch.setattr(training, "_save_state", stop_after_two)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(recogniser, "weighted_scores", stopped_in_the_third_epoch)
         train(tiny, tmp_path / "parts", preset=preset)
-    monkeypatch.setattr(training, "_save_state", save)
+    assert len(torch.load(tmp_path / "parts" / STATE, weights_only=True)["history"]) == 2
     resumed, history_resumed, _ = train(tiny, tmp_path / "parts", preset=preset)
     assert np.array_equal(whole, resumed) and history == history_resumed
 
@@ -106,7 +111,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tests.test_training import train, SCHEDULE
+from tests.training.test_loop import train, SCHEDULE
 found, history, _ = train(Path({tiny!r}), Path({folder!r}), schedule=replace(SCHEDULE, epochs=6))
 import numpy; numpy.save({result!r}, found)
 """
@@ -122,25 +127,24 @@ def test_kill_minus_nine_in_the_middle_of_training_loses_nothing(tiny, tmp_path)
     read_catalogue(tiny)
     assert start("whole").wait() == 0
     killed = start("killed")
-    state = tmp_path / "killed" / "state.safetensors"
+    state = tmp_path / "killed" / STATE
     while not state.exists():
         assert killed.poll() is None
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    with training.safe_open(state, "pt") as file:
-        done = len(json.loads(file.metadata()["history"]))
+    done = len(torch.load(state, weights_only=True)["history"])
     assert 1 <= done < 6 and not (tmp_path / "killed.npy").exists()
     assert start("killed").wait() == 0
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "killed.npy"))
 
 
-def scored(tmp_path, scores, schedule):
+def scored(tmp_path, scores, schedule, fabric=None):
     """Train a linear layer whose validation scores are given."""
     images, told = np.zeros((4, 4, 4, 3), np.uint8), iter(scores)
     inputs = Inputs(images, None, np.zeros(4, np.int64), Normaliser.of(images, None, np.arange(4)))
     return fit(
-        start("cpu", "32-true"), torch.nn.Linear(4, 2), inputs, np.arange(4),
+        fabric or start("cpu", "32-true"), torch.nn.Linear(4, 2), inputs, np.arange(4),
         lambda model, batch: model(batch.image + 1).square().mean(), lambda _: next(told), schedule, 0, tmp_path, "",
     )  # fmt: skip
 
@@ -155,16 +159,41 @@ def test_patience_ends_a_training_that_no_longer_improves(tmp_path):
     assert again == history
 
 
-def test_the_state_is_written_less_often_where_that_would_take_long(tmp_path, monkeypatch):
-    saved, save = [], training._save_state
+@pytest.mark.parametrize(
+    ("reshuffle", "samples", "sizes"),
+    [(True, 10, [4, 4]), (False, 10, [4, 4, 2]), (False, 9, [4, 4]), (False, 8, [4, 4]), (False, 3, [3])],
+)
+def test_a_fixed_order_leaves_no_sample_out_but_a_single_one(tmp_path, reshuffle, samples, sizes):
+    images, seen = np.arange(1, samples + 1, dtype=np.uint8)[:, None, None, None].repeat(3, 3), []
+    inputs = Inputs(images, None, np.arange(samples), Normaliser.of(images, None, np.arange(samples)))
 
-    def slow(*arguments):
-        saved.append(len(arguments[3]))
-        save(*arguments)
+    def loss(model, batch):
+        seen.append(batch.target.tolist())
+        return model(batch.image).sum() * 0 + batch.target.float().mean()
+
+    history = fit(
+        start("cpu", "32-true"), torch.nn.Linear(1, 1), inputs, np.arange(samples), loss, lambda _: 0.0,
+        Schedule(3, 4, 1e-3, reshuffle=reshuffle), 0, tmp_path, "",
+    )  # fmt: skip
+    epochs = [seen[i : i + len(sizes)] for i in range(0, len(seen), len(sizes))]
+    assert len(epochs) == 3 and all([len(batch) for batch in epoch] == sizes for epoch in epochs)
+    for epoch, told in zip(epochs, history, strict=True):
+        trained = [target for batch in epoch for target in batch]
+        assert len(set(trained)) == sum(sizes) and told["loss"] == pytest.approx(np.mean(trained))
+    assert (epochs[0] == epochs[1]) != reshuffle
+
+
+def test_the_state_is_written_less_often_where_that_would_take_long(tmp_path, monkeypatch):
+    saved, fabric = [], start("cpu", "32-true")
+    save = fabric.save
+
+    def slow(path, state):
+        saved.append(len(state["history"]))
+        save(path, state)
         time.sleep(0.2)
 
-    monkeypatch.setattr(training, "_save_state", slow)
-    scored(tmp_path, range(50), Schedule(50, 4, 1e-3))  # 50 epochs of milliseconds
+    monkeypatch.setattr(fabric, "save", slow)
+    scored(tmp_path, range(50), Schedule(50, 4, 1e-3), fabric)  # 50 epochs of milliseconds
     assert saved[0] == 1 and saved[-1] == 50 and len(saved) < 5
 
 
@@ -191,7 +220,7 @@ def test_bfloat16_and_compiled_blocks_train_as_float32_does(tiny, tmp_path):
             folder, schedule = tmp_path / f"{precision}-{seed}", replace(SCHEDULE, epochs=6)
             fit(fabric, model, inputs, rows["train"], loss, lambda _: 0.0, schedule, seed, folder, "")
             model.load_state_dict(training_state(folder))
-            found = predictions(fabric, model.eval(), inputs, rows["test"], torch.nn.Softmax(dim=1)).argmax(1)
+            found = predictions(fabric, model.eval(), inputs, rows["test"], scenes).argmax(1)
             losses[precision, seed] = kept[0]
             right[precision, seed] = (found == inputs.targets[rows["test"]]).mean()
     for seed in (0, 1):
@@ -203,5 +232,4 @@ def test_bfloat16_and_compiled_blocks_train_as_float32_does(tiny, tmp_path):
 
 def training_state(folder):
     """The weights after the last epoch."""
-    with training.safe_open(folder / "state.safetensors", "pt") as file:
-        return {k.removeprefix("model/"): file.get_tensor(k) for k in file.keys() if k.startswith("model/")}  # noqa: SIM118
+    return torch.load(folder / STATE, weights_only=True)["model"]

@@ -186,3 +186,17 @@ def test_e2_is_zero_along_the_relevance_and_one_across(case):
     target = torch.tensor([0])
     assert float(e2(one_scene, target, posteriors, 3 * posteriors)) == pytest.approx(0, abs=1e-9)
     assert float(e2(one_scene, target, posteriors, posteriors.roll(1, 0))) == pytest.approx(1, abs=1e-9)
+
+
+def test_event_losses_of_scenes_stay_finite_in_bfloat16():
+    """A sure recogniser and an event that is nearly always, or never, heard: bfloat16 rounds its p(e) to 1 or 0."""
+    posteriors = torch.tensor([[0.9999, 1.0, 0.0], [0.2, 0.3, 0.4]])
+    scenes, teacher = torch.tensor([[12.0, 0.0], [-3.0, 4.0]]), torch.tensor([[-4.0, 2.0, 5.0], [0.0, 1.0, -1.0]])
+    relevance = torch.nn.functional.normalize(posteriors)
+    exact = e(scenes, torch.tensor([0, 1]), teacher, posteriors, relevance, 0.001)
+    for given in (scenes, scenes.bfloat16()):
+        given = given.clone().requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = e(given, torch.tensor([0, 1]), teacher, posteriors, relevance, 0.001)
+        found.backward()
+        assert torch.isfinite(given.grad).all() and float(found) == pytest.approx(float(exact), rel=1e-2)

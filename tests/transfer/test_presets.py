@@ -16,8 +16,9 @@ from advance_lib.cache import UserError
 from advance_lib.data.features import log_mel
 from advance_lib.experiments.cells import recipe_of
 from advance_lib.experiments.profiles import PROFILES
+from advance_lib.training.devices import start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import Schedule, fit, start
+from advance_lib.training.loop import Schedule, fit
 from advance_lib.transfer import presets
 from advance_lib.transfer.presets import CODE, PAPER, choices, differences, get_preset
 

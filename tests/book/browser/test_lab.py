@@ -42,7 +42,7 @@ def lab(site, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {"ADVANCE_PROFILE": "smoke", "ADVANCE_QUIET": "1", "ADVANCE_BUILD": str(checkout / "_build")}
+    own = {"ADVANCE_PROFILE": "smoke", "TQDM_DISABLE": "1", "ADVANCE_BUILD": str(checkout / "_build")}
     own |= {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     flags = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=lab"]
     flags += [
