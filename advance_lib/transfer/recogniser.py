@@ -85,20 +85,22 @@ class Given:
     device: str = "auto"
 
 
-def build(recipe: Recipe, given: Given) -> AudiovisualNet:
+def build(
+    recipe: Recipe, scenes: int, image_side: int, visual: Path | None, audio: Path | None, events: int | None = None
+) -> AudiovisualNet:
     """Build N_v+a and fill in the pre-trained weights.
-
-    N_a(0)'s classifier is the event head on N_a. A recipe that starts at random uses of its file what is never
-    trained: mn04's first blocks.
 
     Args:
         recipe: names the backbones and the event head.
-        given: its scenes, photographs' side, weights, and the teacher's events; without a teacher, an event head has
-            as many outputs as N_a(0).
+        scenes: outputs of the scene head.
+        image_side: pixels.
+        visual: safetensors file of N_v(0), or None to start at random.
+        audio: the same of N_a(0), whose classifier is the event head on N_a. A recipe that starts at random uses of
+            it what is never trained: mn04's first blocks.
+        events: of the teacher, the outputs of new event heads; None for as many as N_a(0) has.
     """
-    events = len(given.knowledge.events) if given.knowledge else None
     backbones = []
-    for name, weights, classes in ((recipe.visual, given.visual, 1), (recipe.audio, given.audio, events or 1)):
+    for name, weights, classes in ((recipe.visual, visual, 1), (recipe.audio, audio, events or 1)):
         state = load_file(weights) if weights else {}
         backbone = BACKBONES[name](len(state["fc.bias"]) if state else classes)
         if state:
@@ -111,8 +113,7 @@ def build(recipe: Recipe, given: Given) -> AudiovisualNet:
     _, heard = backbones
     if recipe.new_event_head:
         heard.fc = nn.Linear(heard.features, events or heard.fc.out_features)
-    side = given.inputs.images.shape[1]
-    return AudiovisualNet(*backbones, given.scenes, side, recipe.senses, recipe.events_on, events)
+    return AudiovisualNet(*backbones, scenes, image_side, recipe.senses, recipe.events_on, events)
 
 
 def objective(
@@ -156,7 +157,8 @@ def train_recogniser(
     """
     fabric = start(given.device, recipe.schedule.precision, together=True)
     torch.manual_seed(seed)
-    model = build(recipe, given)
+    events = len(given.knowledge.events) if given.knowledge else None
+    model = build(recipe, given.scenes, given.inputs.images.shape[1], given.visual, given.audio, events)
     inputs = without_sense(recipe.senses, given.inputs)
     if given.knowledge:
         inputs = replace(inputs, events=given.knowledge.pre_activations)
