@@ -13,11 +13,11 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from advance_bench.limits import flops_of, step_bytes
-from advance_bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS
+from advance_bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS, recipe_of
 from advance_lib.cache import file_digest
 from advance_lib.data.media import read_clip, read_image
 from advance_lib.data.published import SCENES
-from advance_lib.experiments.cells import CELLS, recipe_of
+from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.training.feeding import SHARE
@@ -103,7 +103,7 @@ def _unreal(
     profile: Profile, senses: str, dtype: torch.dtype
 ) -> tuple[AudiovisualNet, torch.Tensor | None, torch.Tensor | None]:
     """Return a network and a batch that have shapes and no values."""
-    size, side = profile.batch_size, profile.image_side
+    size, side = profile.training.batch_size, profile.image_side
     with torch.device("meta"):
         network = build(recipe_of(f"{senses}/Ls", profile), len(SCENES), side, None, None, EVENTS).to(dtype)
         image = torch.empty(size, 3, side, side, dtype=dtype) if "image" in senses else None
@@ -120,7 +120,7 @@ def flops(profile: Profile, senses: str = "image+sound") -> float:
         senses: ``"image"``, ``"sound"`` or ``"image+sound"``.
     """
     network, *batch = _unreal(profile, senses, torch.float32)
-    return flops_of(lambda: network(*batch).scenes.sum().backward()) / profile.batch_size
+    return flops_of(lambda: network(*batch).scenes.sum().backward()) / profile.training.batch_size
 
 
 @cache
@@ -151,17 +151,17 @@ def activations(profile: Profile, dtype: torch.dtype = torch.float32) -> float:
     with saved_tensors_hooks(keep, lambda x: x):
         network(*batch)
     kept = sum(x.untyped_storage().nbytes() for number, x in saved.items() if number not in own)
-    return kept / profile.batch_size
+    return kept / profile.training.batch_size
 
 
 def step_memory(profile: Profile, dtype: torch.dtype) -> float:
     """Return the bytes of a training step: weights, gradients, moments, and what is kept for the backward pass."""
-    return PARAMETER_BYTES * parameters(profile) + activations(profile, dtype) * profile.batch_size
+    return PARAMETER_BYTES * parameters(profile) + activations(profile, dtype) * profile.training.batch_size
 
 
 def most_utilisation(profile: Profile, assumed: Assumptions = ASSUMED) -> float:
     """Return the share of the GPU's peak that its memory allows a step in bfloat16, as `limits.step_bytes` counts."""
-    moved = step_bytes(*_unreal(profile, "image+sound", torch.bfloat16), 2) / profile.batch_size
+    moved = step_bytes(*_unreal(profile, "image+sound", torch.bfloat16), 2) / profile.training.batch_size
     return flops(profile) / assumed.peak / (moved / assumed.bandwidth)
 
 
@@ -228,7 +228,7 @@ class Machine:
 
     def run_seconds(self, pairs: float) -> float:
         """Return the seconds of one run of image and sound, all epochs, nothing beside it."""
-        return pairs_of_a_run(pairs, self.profile.epochs) * self.seconds
+        return pairs_of_a_run(pairs, self.profile.training.epochs) * self.seconds
 
     def paper_seconds(self, pairs: float) -> float:
         """Return the seconds of all cells and seeds."""
@@ -335,11 +335,11 @@ def cells(record: dict) -> pd.DataFrame:
         record: of ``python -m advance_bench``, not a short one.
     """
     profile = get_profile(record["profile"])
-    found = record[f"seconds a run of {profile.epochs} epochs on as many pairs as ADVANCE"]
+    found = record[f"seconds a run of {profile.training.epochs} epochs on as many pairs as ADVANCE"]
     rate = record["training"]["epoch"] * flops(profile)  # FLOP/s, the same in every cell: so the model has it
     table = pd.DataFrame({"from measured rates, s": found}).rename_axis("cell")
     counted = np.array([flops(profile, cell.split("/")[0]) for cell in table.index])
-    table["model, s"] = pairs_of_a_run(ADVANCE_PAIRS, profile.epochs) * counted / rate
+    table["model, s"] = pairs_of_a_run(ADVANCE_PAIRS, profile.training.epochs) * counted / rate
     table["ratio"] = table["from measured rates, s"] / table["model, s"]
     return table
 
@@ -358,7 +358,7 @@ def several_devices(machine: Machine, counts: tuple[int, ...], assumed: Assumpti
     gradients = 4 * parameters(machine.profile)
     rows = {}
     for count in counts:
-        alone = machine.profile.batch_size * machine.seconds
+        alone = machine.profile.training.batch_size * machine.seconds
         sent = 2 * (count - 1) / count * gradients
         steps = {
             name: alone / count + sent / speed for name, speed in (("node", assumed.link), ("nodes", assumed.network))

@@ -22,17 +22,20 @@ from torch import Tensor, nn
 from advance_bench import limits, peer
 from advance_bench.preparing import preparing_rates
 from advance_lib.cache import cores
-from advance_lib.data.dataset import Dataset, inputs_of
+from advance_lib.data.dataset import Dataset
 from advance_lib.data.features import PAPER_FRONT_END
-from advance_lib.experiments.cells import CELLS, recipe_of
+from advance_lib.experiments.cells import CELLS, Cell
+from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.profiles import Profile, get_profile
+from advance_lib.experiments.runs import Request
+from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.training.devices import compile_blocks, effective_precision, environment, start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser, drawn_jitter
 from advance_lib.training.loop import EVALUATION_BATCH, fit, predictions, set_up, step
 from advance_lib.transfer.knowledge import Knowledge
-from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by
+from advance_lib.transfer.recogniser import Recipe, build, objective, without_sense
 
 EVENTS = 527  # AudioSet's, whatever the dataset's teacher knows
 ADVANCE_SPLIT = {"train": 3537, "validation": 475, "test": 1063}  # official-code: data_partition.py
@@ -73,7 +76,7 @@ FULL_ON_CPU = replace(FULL, pairs=640, steps=20, warm_up=2, epochs=3)
 
 
 @dataclass(frozen=True)
-class Cell:
+class Ready:
     """A recogniser that is ready to be trained.
 
     Attributes:
@@ -95,7 +98,13 @@ class Cell:
     recipe: Recipe
 
 
-def ready(cell: str, profile: Profile, inputs: Inputs, scenes: int, device: str, fabric: Fabric | None = None) -> Cell:
+def recipe_of(cell: str, profile: Profile) -> Recipe:
+    """Return what to train for a cell with a profile of any schedule."""
+    recipe = Request(Settings(profile=profile.name), Cell.named(cell), 0).recipe
+    return replace(recipe, schedule=profile.training)
+
+
+def ready(cell: str, profile: Profile, inputs: Inputs, scenes: int, device: str, fabric: Fabric | None = None) -> Ready:
     """Return a cell's recogniser at its start; weights and knowledge are random, which costs the same.
 
     Args:
@@ -107,7 +116,7 @@ def ready(cell: str, profile: Profile, inputs: Inputs, scenes: int, device: str,
         fabric: another arithmetic than the profile's.
     """
     recipe = replace(recipe_of(cell, profile), pretrained=False)
-    fabric = fabric or start(device, profile.precision)
+    fabric = fabric or start(device, profile.training.precision)
     torch.manual_seed(0)
     raw = build(recipe, scenes, inputs.images.shape[1], None, None, EVENTS)
     drawn = np.random.default_rng(0)
@@ -115,12 +124,12 @@ def ready(cell: str, profile: Profile, inputs: Inputs, scenes: int, device: str,
     posteriors, relevance = drawn.random((2, scenes, EVENTS)).astype(np.float32)
     knowledge = Knowledge(tuple(map(str, range(EVENTS))), told, posteriors, relevance)
     of_outputs = objective(recipe, knowledge, fabric.device)
-    seen = replace(seen_by(recipe.senses, inputs), events=told if recipe.transfer else None)
+    seen = replace(without_sense(recipe.senses, inputs), events=told if recipe.transfer else None)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return of_outputs(model(batch.image, batch.log_mel), batch)
 
-    return Cell(fabric, *set_up(fabric, raw, recipe.schedule), loss, seen, recipe)
+    return Ready(fabric, *set_up(fabric, raw, recipe.schedule), loss, seen, recipe)
 
 
 def _waited(device: torch.device) -> float:
@@ -128,7 +137,7 @@ def _waited(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def step_rate(cell: Cell, effort: Effort, size: int) -> float:
+def step_rate(cell: Ready, effort: Effort, size: int) -> float:
     """Return samples/s of training on one batch that lies on the device: the limit of any training of this network.
 
     The median of a few groups of steps, within which nothing waits.
@@ -145,7 +154,7 @@ def step_rate(cell: Cell, effort: Effort, size: int) -> float:
     return group * size / float(np.median(np.diff(marks)))
 
 
-def epoch_rate(cell: Cell, rows: np.ndarray, effort: Effort) -> float:
+def epoch_rate(cell: Ready, rows: np.ndarray, effort: Effort) -> float:
     """Return samples/s of the library's own training over whole epochs: shuffled, jittered, everything but validation.
 
     The median epoch is one after which no state is written; that takes `training.SAVING_SHARE` of the time at most.
@@ -164,7 +173,7 @@ def epoch_rate(cell: Cell, rows: np.ndarray, effort: Effort) -> float:
     return len(rows) // size * size / float(np.median(np.diff(marks)))
 
 
-def evaluation_rate(cell: Cell, effort: Effort) -> float:
+def evaluation_rate(cell: Ready, effort: Effort) -> float:
     """Return samples/s of recognising."""
     rows = np.resize(np.arange(len(cell.inputs.targets)), EVALUATION_BATCH * (1 + effort.steps // 4))
     inputs = on_device(cell.inputs, cell.fabric.device)
@@ -215,7 +224,8 @@ def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: 
     where = "cuda" if start(device, "32-true").device.type == "cuda" else "cpu"
     for name, precision in (("float32", "32-true"), ("bfloat16", "bf16-mixed")):
         fabric = Fabric(accelerator=where, devices=1, precision=precision, plugins=LightningEnvironment())
-        cell = ready(MAIN, replace(profile, compiled=False), inputs, scenes, device, fabric)
+        plain = replace(profile, training=replace(profile.training, compiled=False))
+        cell = ready(MAIN, plain, inputs, scenes, device, fabric)
         if name == "bfloat16":
             compile_blocks(cell.raw)
         batch = next(on_device(cell.inputs, fabric.device).batches(np.arange(size), size))
@@ -229,7 +239,8 @@ def agreement(profile: Profile, inputs: Inputs, scenes: int, device: str, size: 
 def _rate_beside(others: Barrier, seconds: float, profile: Profile, inputs: Inputs, scenes: int, device: str) -> float:
     """Return samples/s of one process, measured while all those at the barrier train."""
     cell = ready(MAIN, profile, inputs, scenes, device)
-    batch = next(on_device(cell.inputs, cell.fabric.device).batches(np.arange(profile.batch_size), profile.batch_size))
+    size = profile.training.batch_size
+    batch = next(on_device(cell.inputs, cell.fabric.device).batches(np.arange(size), size))
 
     def steps(count: int) -> float:
         for _ in range(count):
@@ -244,7 +255,7 @@ def _rate_beside(others: Barrier, seconds: float, profile: Profile, inputs: Inpu
     while now < began + seconds:
         now, done = steps(10), done + 10
     others.wait()  # none goes away while another is still measuring
-    return done * profile.batch_size / (now - began)
+    return done * size / (now - began)
 
 
 def side_by_side(
@@ -260,7 +271,7 @@ def side_by_side(
     return found
 
 
-def _machine(cell: Cell, rate: float, size: int, memory: int) -> dict[str, float]:
+def _machine(cell: Ready, rate: float, size: int, memory: int) -> dict[str, float]:
     """Return what the device can do, what a step asks of it, and which shares of both the training reaches."""
     device, precision = cell.fabric.device, cell.recipe.schedule.precision
     half = device.type == "cuda" and precision.startswith("bf16")
@@ -290,9 +301,9 @@ def _most_memory(device: torch.device) -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _with_peer(data: Dataset, inputs: Inputs, cell: Cell, profile: Profile, effort: Effort) -> dict[str, float]:
+def _with_peer(data: Dataset, inputs: Inputs, cell: Ready, profile: Profile, effort: Effort) -> dict[str, float]:
     """Return rates of the library and of the loop in the way of the authors' code, on the same files."""
-    size, rows = profile.batch_size, data.rows()["train"]
+    size, rows = profile.training.batch_size, data.rows()["train"]
     network = build(cell.recipe, len(data.scenes), profile.image_side, None, None, EVENTS)
     on_gpu = cell.fabric.device.type == "cuda"
     workers = peer.WORKERS if on_gpu else 0
@@ -336,8 +347,9 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
         Nested dictionaries of numbers: rates in pairs a second, times in seconds.
     """
     profile = get_profile(profile_name)
-    data, inputs = inputs_of(dataset, profile)
-    scenes, size, rows = len(data.scenes), profile.batch_size, data.rows()["train"]
+    shared = prepared(Settings(dataset, profile_name, device=device))
+    data, inputs = shared.data, shared.inputs
+    scenes, size, rows = len(data.scenes), profile.training.batch_size, data.rows()["train"]
     size = min(size, len(rows))
     cell = ready(MAIN, profile, inputs, scenes, device)
     on_gpu = cell.fabric.device.type == "cuda"
@@ -347,7 +359,7 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
         "dataset": data.title,
         "pairs": len(data.pairs),
         "batch size": size,
-        "precision": effective_precision(device, profile.precision),
+        "precision": effective_precision(device, profile.training.precision),
         "cores": cores(),
         "effort": "short" if short else "full",
         "environment": environment(device),
@@ -375,8 +387,8 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
     cells = {}
     for name, figures in rates.items():
         training, recognising = np.median(figures, axis=0)
-        cells[name] = cell_seconds(training * min(1, epoch / limit), recognising, profile.epochs)
-    tell(f"seconds a run of {profile.epochs} epochs on as many pairs as ADVANCE", cells)
+        cells[name] = cell_seconds(training * min(1, epoch / limit), recognising, profile.training.epochs)
+    tell(f"seconds a run of {profile.training.epochs} epochs on as many pairs as ADVANCE", cells)
     if set(cells) == set(CELLS):
         tell("projection", {"hours of all cells and seeds": SEEDS * sum(cells.values()) / 3600})
     by_side = {}

@@ -7,13 +7,16 @@ it is whole, so a reader never meets half an entry.
 
 import ast
 import hashlib
+import inspect
 import json
 import os
 import shutil
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import CodeType
 
 from filelock import FileLock
 
@@ -135,6 +138,47 @@ def code_digest(module: str) -> str:
         seen[name], imported = _module_digest(name)
         waiting.extend(imported)
     return digest(sorted(seen.values()))
+
+
+def code_of(thing: object) -> str | None:
+    """Return a key of a function or class that somebody else defined, in a notebook say; None for what is ours.
+
+    Its source counts, and so do the constants, functions and classes of the same module that it names. What lies
+    behind anything else, such as a list that is filled elsewhere, does not.
+
+    Args:
+        thing: a function, a class, or None.
+    """
+    home = getattr(thing, "__module__", None)
+    if thing is None or (home or "").split(".")[0] == PACKAGE.name:
+        return None
+    waiting, seen = [thing], {}
+    while waiting:
+        one = waiting.pop()
+        if one.__qualname__ in seen:
+            continue
+        functions = [one] if inspect.isfunction(one) else [f for f in vars(one).values() if inspect.isfunction(f)]
+        try:
+            seen[one.__qualname__] = syntax_digest(textwrap.dedent(inspect.getsource(one)))
+        except (OSError, SyntaxError):  # typed at a prompt, or a lambda in the middle of a line
+            seen[one.__qualname__] = [(f.__code__.co_code.hex(), repr(f.__code__.co_consts)) for f in functions]
+        for function in functions:
+            for name in sorted(set(_names(function.__code__)) & set(function.__globals__)):
+                value = function.__globals__[name]
+                if isinstance(value, int | float | str | bool | tuple | None):
+                    seen[f"{one.__qualname__}: {name}"] = repr(value)
+                elif getattr(value, "__module__", None) == home and (
+                    inspect.isfunction(value) or inspect.isclass(value)
+                ):
+                    waiting.append(value)
+    return digest(seen)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
 
 
 @contextmanager

@@ -3,40 +3,31 @@
 import argparse
 import os
 import re
+import runpy
 import sys
 import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from advance_lib import __version__
 from advance_lib.cache import UserError
+from advance_lib.data.places import dataset_folder
 
 
 def _settings(arguments: argparse.Namespace):
-    from advance_lib.data.splits import split_named
-    from advance_lib.experiments.settings import Settings
-    from advance_lib.experiments.sources import Sources
-    from advance_lib.transfer.presets import get_preset
+    dataset_folder(
+        arguments.dataset or os.environ.get("ADVANCE_DATASET", "miniature")
+    )  # refused before PyTorch is there
+    from advance_lib.experiments.settings import CHOICES, asked
 
-    return Settings(
-        arguments.profile,
-        arguments.dataset,
-        arguments.seeds,
-        arguments.device,
-        arguments.skip_broken,
-        get_preset(getattr(arguments, "preset", "paper"), getattr(arguments, "field", [])),
-        split_named(getattr(arguments, "split", "own")),
-        Sources(
-            getattr(arguments, "visual", "rendered"),
-            getattr(arguments, "audio", "rendered"),
-            getattr(arguments, "teacher", None),
-        ),
-    )
+    words = {name: value for name, value in vars(arguments).items() if name in CHOICES}
+    if vars(arguments).get("seed") is not None:
+        words["seeds"] = f"{arguments.seed},"
+    return asked(vars(arguments).get("field", ()), **words)
 
 
 def render(arguments: argparse.Namespace) -> None:
-    from dataclasses import replace
-
-    from advance_lib.data.dataset import world_of
+    from advance_lib.experiments.prepared import world_of
     from advance_lib.experiments.profiles import get_profile
     from advance_lib.miniature.world import render_world
 
@@ -49,51 +40,57 @@ def render(arguments: argparse.Namespace) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     from advance_lib.data.catalogue import siblings_per_location
-    from advance_lib.data.dataset import open_dataset
-    from advance_lib.experiments.profiles import get_profile
+    from advance_lib.experiments.prepared import prepared
 
-    dataset = open_dataset(arguments.dataset, get_profile(arguments.profile), skip_broken=arguments.skip_broken)
-    print(siblings_per_location(dataset.catalogue).round(2).to_string())
-    print(f"{len(dataset.catalogue)} usable pairs at {dataset.catalogue['location'].nunique()} locations")
+    pairs = prepared(_settings(arguments)).data.catalogue
+    print(siblings_per_location(pairs).round(2).to_string())
+    print(f"{len(pairs)} usable pairs at {pairs['location'].nunique()} locations")
+    print("; ".join(f"{name}: {count} pairs" for name, count in pairs["split"].value_counts().items()))
 
 
 def step(arguments: argparse.Namespace) -> None:
-    """Do one step of the graph: the arrays of a dataset, or a part of the pre-training."""
-    from advance_lib.data.dataset import inputs_of
-    from advance_lib.experiments.profiles import get_profile
-    from advance_lib.experiments.sources import pretrained_audio, pretrained_visual, render_pretraining_sets
+    """What the graph from data to book asks for, ahead of the runs."""
+    from advance_lib.experiments.prepared import prepared, render_pretraining_sets
 
-    profile = get_profile(arguments.profile)
+    settings = _settings(arguments)
+    if arguments.name == "pretraining-sets":
+        render_pretraining_sets(settings.sizes)
+        return
+    shared = prepared(settings)
     if arguments.name == "features":
-        dataset, inputs = inputs_of(arguments.dataset, profile, skip_broken=arguments.skip_broken)
-        print(f"{dataset.title}: photographs {inputs.images.shape}, log-mel spectrograms {inputs.log_mels.shape}")
-    elif arguments.what in ("visual", "audio"):
-        network = {"visual": pretrained_visual, "audio": pretrained_audio}[arguments.what](profile, arguments.device)
-        print(f"{arguments.what}: {len(network.classes)} classes, {network.score:.1f} % on the held-out tenth")
+        inputs = shared.inputs
+        print(f"{shared.data.title}: photographs {inputs.images.shape}, sounds {inputs.log_mels.shape}")
     else:
-        render_pretraining_sets(profile)
+        network = {"visual": lambda: shared.visual, "audio": lambda: shared.audio}[arguments.name]()
+        print(f"{arguments.name}: {len(network.classes)} classes, {network.score:.1f} % on what was held out")
 
 
 def train(arguments: argparse.Namespace) -> None:
     from advance_lib.training.devices import launch, processes, rank
 
     if arguments.devices not in (None, 1) and processes() == (1, 1):
-        launch(arguments.devices, arguments.device, sys.argv[1:])
+        launch(arguments.devices, arguments.device or "auto", sys.argv[1:])
         return
+    if arguments.own:
+        if not arguments.own.is_file():
+            raise UserError(f"{arguments.own}: no such file; --own takes a Python file that registers what is yours")
+        runpy.run_path(str(arguments.own), run_name="__main__")
 
     from advance_lib.experiments.cells import cells_of
-    from advance_lib.experiments.runs import finished
+    from advance_lib.experiments.runs import finished, requests_for, requests_of_book
 
     settings = _settings(arguments)
     cells = arguments.cell or (cells_of(arguments.table) if arguments.table is not None else [])
-    requests = settings.requests(*cells) if cells else settings.requests_of_book()
-    for run in finished(requests[_share(arguments.share)], arguments.device, arguments.jobs):
+    weights = {name: value for name in ("alpha", "beta") if (value := getattr(arguments, name)) is not None}
+    if weights and not cells:
+        raise UserError("--alpha and --beta go with --cell or --table: the book's own runs have the paper's weights")
+    requests = requests_for(settings, *cells, **weights) if cells else requests_of_book(settings)
+    for run in finished(requests[_share(arguments.share)], arguments.jobs):
         if rank():
             continue  # the first process tells
-        scores = run.metrics["scores"]
-        found = ", ".join(f"{split} F {values['fscore']:.1f}" for split, values in scores.items())
-        split = f"split by {run.request.split.by} {run.request.split.seed}"
-        print(f"{run.request.cell}, seed {run.request.seed}, {split}: {found}  ({run.folder.name})")
+        found = ", ".join(f"{name} F {values['fscore']:.1f}" for name, values in run.metrics["scores"].items())
+        split = run.request.settings.split
+        print(f"{run.cell}, seed {run.seed}, split by {split.by} {split.seed}: {found}  ({run.folder.name})")
 
 
 def _share(text: str) -> slice:
@@ -108,47 +105,51 @@ def _share(text: str) -> slice:
 def table(arguments: argparse.Namespace) -> None:
     from advance_lib.analysis.scores import paper_table
     from advance_lib.experiments.cells import cells_of
+    from advance_lib.experiments.prepared import prepared
+    from advance_lib.experiments.runs import runs_for
 
-    settings = _settings(arguments)
-    runs = settings.runs(*cells_of(arguments.number))
-    found = paper_table(arguments.number, runs, settings.open().title)
+    settings, cells = _settings(arguments), cells_of(arguments.number)
+    found = paper_table(arguments.number, runs_for(settings, *cells), prepared(settings).data.title)
     print(found.to_csv() if arguments.csv else found.to_string())
 
 
 def study(arguments: argparse.Namespace) -> None:
-    from dataclasses import astuple
-
     from advance_lib.analysis.studies import RESULTS, run_study
-    from advance_lib.experiments.sources import RENDERED
+    from advance_lib.experiments.settings import Settings
 
     settings = _settings(arguments)
-    both = zip(astuple(settings.sources), astuple(RENDERED), strict=True)
-    others = [source for source, usual in both if source != usual]  # so that no record overwrites another's
+    default = Settings()  # what differs from it is part of the name, so that no record overwrites another's
+    others = [word for word, usual in zip(_words(settings), _words(default), strict=True) if word != usual]
     options = {name: value for name in ("worlds", "difficulties", "odds") if (value := getattr(arguments, name))}
     if options and arguments.name != "difficulty":
         raise UserError(f"--{next(iter(options))} is for the study 'difficulty' only")
     others += ["tried"] if options else []
-    name = "-".join([arguments.name, Path(arguments.dataset).name, *others])
+    name = "-".join([arguments.name, Path(settings.dataset).name, *others])
     print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json", **options))
 
 
-def predict(arguments: argparse.Namespace) -> None:
-    from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
-    from advance_lib.experiments.runs import finished
+def _words(settings) -> list[str]:
+    split = settings.split.by + (str(settings.split.seed) if settings.split.seed else "")
+    return [*map(str, asdict(settings.sources).values()), split, *map(str, asdict(settings.preset).values())]
 
+
+def predict(arguments: argparse.Namespace) -> None:
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
             raise UserError(f"{path}: no such file")
+
+    from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
+    from advance_lib.experiments.runs import runs_for
+
+    settings = _settings(arguments)
     checkpoint = arguments.checkpoint
     if checkpoint is None:
-        settings = _settings(arguments)
-        request = settings.request("image+sound/Ls", settings.seed_list[0])
-        checkpoint = finished([request], arguments.device)[0].folder / "model.safetensors"
+        checkpoint = runs_for(replace(settings, seeds=settings.seeds[:1]), "image+sound/Ls")[0].checkpoint
     pair = open_pair(checkpoint, arguments.image, arguments.sound)
     scenes = recognise(pair)
     _bars("scene", scenes)
     if arguments.events:
-        _bars("\nheard by N_a(0)", events_heard(pair, arguments.device).head(arguments.events))
+        _bars("\nheard by N_a(0)", events_heard(pair, settings.device).head(arguments.events))
     if arguments.map or "image" in pair.recipe.senses:
         path = arguments.map or Path(f"{arguments.image.stem}-activation.jpg")
         write_activation(pair, scenes.index[0], path)
@@ -220,101 +221,87 @@ def construct(arguments: argparse.Namespace) -> None:
     print(summary(out))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="advance", description="Audiovisual aerial scene recognition, after Hu et al., ECCV 2020."
+# ---------------------------------------------------------------------------------------------------------- options
+
+
+def _of_data() -> argparse.ArgumentParser:
+    """Which data, and how large everything is."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--profile", help="smoke, mini or paper: size of data, networks, training (default: mini)")
+    options.add_argument(
+        "--dataset", help="miniature, advance, or a folder with vision/ and sound/ (default: miniature)"
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    options.add_argument(
+        "--split", help="location, given (column split of pairs.csv), official (the authors', of ADVANCE) or pair "
+        "(default: given where there is such a column, else location)",
+    )  # fmt: skip
+    options.add_argument("--skip-broken", action="store_true", default=None, help="leave unusable pairs out")
+    return options
 
-    def add(
-        name: str,
-        run,
-        text: str | None,
-        *,
-        profile: bool = True,
-        dataset: bool = True,
-        seeds: bool = False,
-        presets: bool = False,
-        sources: bool = False,
-    ) -> argparse.ArgumentParser:
-        shown = {"help": text, "description": text[0].upper() + text[1:] + "."} if text else {}
-        command = commands.add_parser(name, **shown)
-        command.set_defaults(run=run)
-        if profile:
-            command.add_argument(
-                "--profile",
-                default=os.environ.get("ADVANCE_PROFILE", "mini"),
-                help="smoke, mini or paper: size of data, networks and training (default: mini)",
-            )
-        if dataset:
-            command.add_argument(
-                "--dataset",
-                default=os.environ.get("ADVANCE_DATASET", "miniature"),
-                help="miniature, advance, or a folder with vision/ and sound/ (default: miniature)",
-            )
-            command.add_argument("--skip-broken", action="store_true", help="leave unusable pairs out")
-        if presets:
-            command.add_argument("--preset", default="paper", help="paper or code: where they differ (default: paper)")
-            command.add_argument(
-                "--field", action="append", default=[], metavar="NAME=VALUE",
-                help="one field of the preset, such as relevance=pca; may be repeated",
-            )  # fmt: skip
-            command.add_argument(
-                "--split", default="own",
-                help="location, given (column split of pairs.csv), official (the authors', for ADVANCE alone), "
-                "or pair (default: given where there is such a column, else location)",
-            )  # fmt: skip
-        if presets or sources:
-            command.add_argument(
-                "--visual", default="rendered", help="N_v(0): rendered, official or imagenet (default: rendered)"
-            )
-            command.add_argument(
-                "--audio", default="rendered", help="N_a(0), fine-tuned: rendered, official or mn04 (default: rendered)"
-            )
-            command.add_argument("--teacher", help="whose knowledge is transferred, where it is not that of --audio")
-        if seeds:
-            command.add_argument("--seeds", help="how many, or a list such as 0,1,2 (default: the profile's)")
-            command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
-        return command
 
-    command = add("render", render, "render the miniature world and print its folder", dataset=False)
-    command.add_argument("--pairs", type=int, help="how many pairs, about (default: the profile's)")
-    command.add_argument("--side", type=int, help="side of the photographs in pixels (default: the profile's)")
-    command.add_argument("--seed", type=int, help="another world (default: the book's)")
-    command.add_argument("--exam", action="store_true", help="render the exam set as well")
+def _of_networks() -> argparse.ArgumentParser:
+    """Paper or code, and which pre-trained networks."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--preset", help="paper or code: where they differ (default: paper)")
+    options.add_argument(
+        "--field", action="append", default=[], metavar="NAME=VALUE",
+        help="one field of the preset, such as relevance=pca; may be repeated",
+    )  # fmt: skip
+    options.add_argument("--visual", help="N_v(0): rendered, official or imagenet (default: rendered)")
+    options.add_argument("--audio", help="N_a(0), fine-tuned: rendered, official or mn04 (default: rendered)")
+    options.add_argument("--teacher", help="whose knowledge is transferred, where it is not that of --audio")
+    return options
 
-    add("check", check, "decode every file of a dataset and count its pairs")
-    command = add("step", step, None)  # of the graph
-    command.add_argument("name", choices=("features", "pretrain"), help="what to do")
-    command.add_argument("what", nargs="?", choices=("sets", "visual", "audio"), help="of the pre-training")
-    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
 
-    command = add(
-        "train", train, "train recognisers, or find them finished, and print their scores", seeds=True, presets=True
+def _of_runs() -> argparse.ArgumentParser:
+    """Seeds and device."""
+    options = argparse.ArgumentParser(add_help=False)
+    seeds = options.add_mutually_exclusive_group()
+    seeds.add_argument("--seeds", help="how many, or a list such as 0,1,2 (default: the profile's)")
+    seeds.add_argument("--seed", type=int, metavar="N", help="one seed alone")
+    options.add_argument("--device", help="cpu, cuda or auto (default: auto)")
+    return options
+
+
+def _add_training(commands, parents: list[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "train", parents=parents, help="train recognisers, or find them finished, and print their scores"
     )
+    command.set_defaults(run=train)
     command.add_argument("--cell", action="append", help="such as image+sound/Ls; may be repeated")
     command.add_argument("--table", type=int, help="all cells of this table (default: every run that the book shows)")
+    command.add_argument("--alpha", type=float, help="weight of the transfer (default: the paper's 0.1)")
+    command.add_argument("--beta", type=float, help="weight of L_E2 within L_E (default: the paper's 0.001)")
+    command.add_argument(
+        "--own", type=Path, metavar="FILE.py", help="run first: it registers transfers, backbones or profiles of yours"
+    )
     command.add_argument("--jobs", type=int, help="runs to train at once (default: as many as cores, one on a GPU)")
     command.add_argument("--devices", type=int, metavar="N", help="share each run among N GPUs, or processes of a CPU")
     command.add_argument(
         "--share", default="1/1", metavar="K/N", help="only every N-th run, beginning with the K-th (default: 1/1)"
     )
 
-    command = add("table", table, "print a table of the paper with mean ± std", seeds=True, presets=True)
+
+def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("table", parents=parents, help="print a table of the paper with mean ± std")
+    command.set_defaults(run=table)
     command.add_argument("number", type=int, help="1, 2 or 3")
     command.add_argument("--csv", action="store_true", help="print CSV")
 
-    command = add(
-        "study", study, "run a long study and keep its results as a small JSON file", seeds=True, sources=True
+    command = commands.add_parser(
+        "study", parents=parents, help="run a long study and keep its results as a small JSON file"
     )
+    command.set_defaults(run=study)
     command.add_argument("name", help="tables, presets, alpha_beta, inside, hearing, reasons or difficulty")
-    command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET.json)")
+    command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
     command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")
 
-    command = add("predict", predict, "recognise the scene of one photograph and one recording", seeds=True)
+    command = commands.add_parser(
+        "predict", parents=parents, help="recognise the scene of one photograph and one recording"
+    )
+    command.set_defaults(run=predict)
     command.add_argument("image", type=Path, help="photograph")
     command.add_argument("sound", type=Path, help="recording of two seconds or more")
     command.add_argument(
@@ -325,26 +312,39 @@ def _parser() -> argparse.ArgumentParser:
         "--map", type=Path, help="picture of the evidence to write (default: IMAGE-activation.jpg here)"
     )
 
-    command = add(
-        "listen", listen, "name the sound events in the first ten seconds of a recording", profile=False, dataset=False
-    )
+    command = commands.add_parser("listen", help="name the sound events in the first ten seconds of a recording")
+    command.set_defaults(run=listen)
     command.add_argument("sound", type=Path, help="recording of two seconds or more")
     command.add_argument("--top", type=int, default=5, metavar="N", help="how many events to show (default: 5)")
     command.add_argument("--weights", type=Path, metavar="FILE", help="of mn04 (default: those that were downloaded)")
 
-    command = add(
-        "download", download, "fetch ADVANCE, or weights that others have trained", profile=False, dataset=False
-    )
+
+def _add_data(commands, data: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("check", parents=[data], help="decode every file of a dataset and count its pairs")
+    command.set_defaults(run=check)
+
+    command = commands.add_parser("download", help="fetch ADVANCE, or weights that others have trained")
+    command.set_defaults(run=download)
     command.add_argument("what", choices=("advance", "weights"), help="what to fetch")
     command.add_argument(
         "name", nargs="?",
         help="of the weights: mn04 (EfficientAT, which names AudioSet's sound events, 4 MB) or official (the authors')",
     )  # fmt: skip
 
-    command = add(
-        "construct", construct, "build a dataset like ADVANCE from Freesound, aerial imagery and OpenStreetMap",
-        profile=False, dataset=False,
-    )  # fmt: skip
+    command = commands.add_parser("render", help="render the miniature world and print its folder")
+    command.set_defaults(run=render)
+    command.add_argument("--profile", default="mini", help="smoke, mini or paper (default: mini)")
+    command.add_argument("--pairs", type=int, help="how many pairs, about (default: the profile's)")
+    command.add_argument("--side", type=int, help="side of the photographs in pixels (default: the profile's)")
+    command.add_argument("--seed", type=int, help="another world (default: the book's)")
+    command.add_argument("--exam", action="store_true", help="render the exam set as well")
+
+
+def _add_construction(commands) -> None:
+    command = commands.add_parser(
+        "construct", help="build a dataset like ADVANCE from Freesound, aerial imagery and OpenStreetMap"
+    )
+    command.set_defaults(run=construct)
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the dataset; resumed if begun")
     command.add_argument(
         "--area", metavar="W,S,E,N", help="in degrees, as --area=-3.3,55.8,-3.1,56.0; needed at the first start only"
@@ -367,6 +367,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--freesound", metavar="URL", help="another server (default: https://freesound.org/apiv2)")
     command.add_argument("--overpass", metavar="URL", help="another server (default: that of overpass-api.de)")
 
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="advance", description="Audiovisual aerial scene recognition, after Hu et al., ECCV 2020."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    data, networks, runs = _of_data(), _of_networks(), _of_runs()
+    _add_data(commands, data)
+    _add_training(commands, [data, networks, runs])
+    _add_results(commands, [data, networks, runs])
+    _add_construction(commands)
+    command = commands.add_parser("step", parents=[data, networks, runs])  # the graph's own, out of the help
+    command.set_defaults(run=step)
+    command.add_argument("name", choices=("pretraining-sets", "features", "visual", "audio"))
     return parser
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from advance_lib.cache import UserError, build_folder, digest
+from advance_lib.data.places import dataset_folder
 from advance_lib.experiments.profiles import PROFILES
 
 CHECKOUT = Path(__file__).parents[1]
@@ -55,7 +56,7 @@ class Asked:
         listed = self.seeds.removesuffix(",").split(",")
         if not re.fullmatch(r"[1-9]\d*|(\d+,)+\d*", self.seeds) or len(set(listed)) < len(listed):
             raise UserError(f"seeds '{self.seeds}': give how many, such as 3, or a list, such as 0,1,2")
-        _check_dataset(self.dataset)
+        dataset_folder(self.dataset)
 
     def departures(self) -> dict[str, str]:
         """Return the choices beside profile, dataset, seeds and device that are not the book's own."""
@@ -95,23 +96,6 @@ class Asked:
         skip = given.pop("skip_broken", "no") == "yes"
         words = [word for name, value in given.items() for word in (f"--{name}", value)]
         return shlex.join([*words, *["--skip-broken"] * skip])
-
-
-def _check_dataset(name: str) -> None:
-    if name == "miniature":
-        return
-    folder = Path(name).expanduser()
-    remedy = "give miniature, advance, or a folder with 'vision' and 'sound'"
-    if name == "advance":
-        from advance_lib.data.advance import advance_folder
-
-        folder = advance_folder()
-        remedy = "`advance download advance` fetches it; or set ADVANCE_DATA to the folder with 'vision' and 'sound'"
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; {remedy}")
-    for sense in ("vision", "sound"):
-        if not (folder / sense).is_dir():
-            raise UserError(f"{folder}: no folder '{sense}' in it; {remedy}")
 
 
 def requested(config: Mapping[str, object]) -> Asked:

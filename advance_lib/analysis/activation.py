@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from advance_lib.experiments.runs import Run, opened
+from advance_lib.experiments.runs import Run
 from advance_lib.models.audiovisual import AudiovisualNet
 
 # Scenes named for one thing that lies somewhere in the photograph; a forest is everywhere in its own.
@@ -44,18 +44,17 @@ def activation_map(network: AudiovisualNet, image: Tensor, scenes: Tensor) -> Te
     return interpolate(maps[:, None], size=image.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
 
-def activation_maps(run: Run, rows: np.ndarray, device: str = "auto") -> np.ndarray:
+def activation_maps(run: Run, rows: np.ndarray) -> np.ndarray:
     """Return the maps of a finished run for the true scenes of some pairs.
 
     Args:
         run: with an image input.
         rows: (n,) of the dataset's pairs.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         (n, side, side) float32.
     """
-    fabric, network, _, inputs = opened(run, device)
+    fabric, network, _, inputs = run.open()
     found = []
     for start in range(0, len(rows), 64):
         batch = fabric.to_device(inputs.batch(rows[start : start + 64], augment=False))
@@ -101,20 +100,19 @@ def energy_inside(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return (positive * masks).sum(axis=(1, 2)) / np.maximum(positive.sum(axis=(1, 2)), 1e-12)
 
 
-def localisation(runs: Sequence[Run], splits: Sequence[str] = ("test", "exam"), device: str = "auto") -> pd.DataFrame:
+def localisation(runs: Sequence[Run], splits: Sequence[str] = ("test", "exam")) -> pd.DataFrame:
     """Measure how well the maps of the true scene find its object.
 
     Args:
         runs: with an image input, on one dataset with masks.
         splits: of the dataset; one that it lacks is passed over.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         One row per run and pair of a scene `WITH_OBJECT`: ``cell``, ``seed``, ``sample``, ``scene``, ``location``,
         ``pointing`` and ``energy`` in percent, and ``area``, the object's share of the photograph in percent: what a
         map that knows nothing would reach in both.
     """
-    _, _, data, inputs = opened(runs[0], device)
+    _, _, data, inputs = runs[0].open()
     of_split = data.rows()
     every = np.concatenate([of_split[name] for name in splits if name in of_split])
     pairs = data.pairs
@@ -123,11 +121,11 @@ def localisation(runs: Sequence[Run], splits: Sequence[str] = ("test", "exam"), 
     masks = np.stack([mask_of(path, inputs.images.shape[1]) for path in shown["image"]])
     found = []
     for run in runs:
-        maps = activation_maps(run, rows, device)
+        maps = activation_maps(run, rows)
         found.append(
             shown[["scene", "location"]].assign(
-                cell=run.request.cell,
-                seed=run.request.seed,
+                cell=run.cell,
+                seed=run.seed,
                 sample=rows,
                 pointing=100.0 * pointing_game(maps, masks),
                 energy=100.0 * energy_inside(maps, masks),

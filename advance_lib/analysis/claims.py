@@ -20,8 +20,7 @@ from advance_lib.analysis.statistics import (
     reliability_error,
     weighted_f,
 )
-from advance_lib.data.published import PAPER_SCORES
-from advance_lib.experiments.cells import TRANSFERS
+from advance_lib.experiments.cells import PAPER_SCORES, PAPER_TRANSFERS
 from advance_lib.experiments.runs import Run
 
 # Not a network: the guess that is always the most frequent scene of the split, the most accurate without looking.
@@ -31,7 +30,7 @@ BOTH = "image+sound/"
 
 # Pairs (baseline, approach) of each of the paper's tables.
 COMPARISONS: dict[int, tuple[tuple[str, str], ...]] = {
-    1: (("image/Ls", f"{BOTH}Ls"), *((f"{BOTH}Ls", f"{BOTH}{transfer}") for transfer in TRANSFERS)),
+    1: (("image/Ls", f"{BOTH}Ls"), *((f"{BOTH}Ls", f"{BOTH}{transfer}") for transfer in PAPER_TRANSFERS)),
     2: tuple(
         (f"{sense}/Ls", f"{sense}/{approach}")
         for sense in ("sound", "image")
@@ -70,10 +69,13 @@ class Claim:
 
 CLAIMS = (
     Claim("sound that is simply added does not help", "Table 1", "image/Ls", f"{BOTH}Ls", helps=False),
-    *(Claim(f"the transfer L_{transfer} helps", "Table 1", f"{BOTH}Ls", f"{BOTH}{transfer}") for transfer in TRANSFERS),
+    *(
+        Claim(f"the transfer L_{transfer} helps", "Table 1", f"{BOTH}Ls", f"{BOTH}{transfer}")
+        for transfer in PAPER_TRANSFERS
+    ),
     *(
         Claim(f"L_E helps more than L_{transfer}", "Table 1", f"{BOTH}{transfer}", f"{BOTH}E")
-        for transfer in TRANSFERS
+        for transfer in PAPER_TRANSFERS
         if transfer != "E"
     ),
     *(
@@ -103,19 +105,11 @@ def comparisons(number: int, runs: Sequence[Run]) -> list[tuple[str, str]]:
         number: of the table.
         runs: pairs of which a side was not run are left out.
     """
-    found = dict.fromkeys(run.request.cell for run in runs)
+    found = dict.fromkeys(run.cell for run in runs)
     own = [cell for cell in cells_shown(number, found) if cell not in PAPER_SCORES]
     bases = [CHANCE if "/only " in cell else f"{cell.split('/')[0]}/Ls" for cell in own]
     pairs = [*COMPARISONS[number], *zip(bases, own, strict=True)]
     return [pair for pair in pairs if {*pair} <= {*found, CHANCE}]
-
-
-def codes(run: Run, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (true scenes, p(scene), locations) of a run's samples in a split; scenes as codes."""
-    table = run.predictions[run.predictions["split"] == split]
-    probabilities = table.filter(like="p(")
-    scenes = [name[2:-1] for name in probabilities]
-    return pd.Categorical(table["scene"], scenes).codes, probabilities.to_numpy(), table["location"].to_numpy()
 
 
 def confusions(runs: Sequence[Run], split: str, guess: bool = False) -> np.ndarray:
@@ -127,8 +121,8 @@ def confusions(runs: Sequence[Run], split: str, guess: bool = False) -> np.ndarr
         guess: instead of the predictions, always the most frequent scene.
     """
     found = []
-    for run in sorted(runs, key=lambda run: run.request.seed):
-        truth, probabilities, locations = codes(run, split)
+    for run in sorted(runs, key=lambda run: run.seed):
+        truth, probabilities, locations, _ = run.answers(split)
         predicted = np.full(len(truth), np.bincount(truth).argmax()) if guess else probabilities.argmax(1)
         found.append(location_confusions(truth, predicted, locations, probabilities.shape[1]))
     return np.stack(found)
@@ -159,7 +153,7 @@ def compare(runs: Sequence[Run], pairs: Sequence[tuple[str, str]], split: str, r
     """
     of_cell: dict[str, list[Run]] = {}
     for run in runs:
-        of_cell.setdefault(run.request.cell, []).append(run)
+        of_cell.setdefault(run.cell, []).append(run)
     counts = {
         cell: confusions(of_cell[pairs[0][1] if cell == CHANCE else cell], split, guess=cell == CHANCE)
         for pair in pairs
@@ -236,9 +230,9 @@ def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: 
     """
 
     def mean(cell: str) -> np.ndarray:
-        found = [codes(run, split) for run in runs if run.request.cell == cell]
+        found = [run.answers(split) for run in runs if run.cell == cell]
         labels = range(len(scenes))
-        each = [f1_score(t, p.argmax(1), labels=labels, average=None, zero_division=0) for t, p, _ in found]
+        each = [f1_score(t, p.argmax(1), labels=labels, average=None, zero_division=0) for t, p, *_ in found]
         return 100 * np.mean(each, axis=0)
 
     return pd.Series(mean(other) - mean(base), index=list(scenes), name=other)
@@ -246,5 +240,5 @@ def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: 
 
 def reliability_errors(runs: Sequence[Run], split: str) -> pd.Series:
     """Return the expected calibration error of each cell, mean over seeds, percent."""
-    found = [(run.request.cell, reliability_error(*reversed(codes(run, split)[:2]))) for run in runs]
+    found = [(run.cell, reliability_error(*reversed(run.answers(split)[:2]))) for run in runs]
     return pd.DataFrame(found, columns=["cell", "ece"]).groupby("cell", sort=False)["ece"].mean()

@@ -15,9 +15,8 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import pairwise_distances, silhouette_samples
 from torch import Tensor, nn
 
-from advance_lib.analysis.claims import codes
-from advance_lib.data.dataset import Dataset, inputs_of
-from advance_lib.experiments.runs import Run, opened
+from advance_lib.data.dataset import Dataset
+from advance_lib.experiments.runs import Run
 from advance_lib.models.audioset import event_names
 from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import predictions
@@ -28,7 +27,7 @@ from advance_lib.transfer.objectives import FAINTEST
 SHOWN = ("image+sound/SQ|Na", "image+sound/SQ|Nv+a", "image+sound/E")
 
 
-def event_responses(run: Run, split: str = "test", device: str = "auto") -> np.ndarray:
+def event_responses(run: Run, split: str = "test") -> np.ndarray:
     """Return f_e of a finished run for the pairs of a split, before the sigmoid.
 
     A network with an event head on the concatenation answers with that; any other with the classifier of its N_a,
@@ -37,12 +36,11 @@ def event_responses(run: Run, split: str = "test", device: str = "auto") -> np.n
     Args:
         run: with a sound input, unless its event head is on the concatenation.
         split: of the run's dataset.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         (pairs, events) float32.
     """
-    fabric, network, data, inputs = opened(run, device)
+    fabric, network, data, inputs = run.open()
     joint = run.request.recipe.events_on == "Nv+a"
 
     def read(model: nn.Module, batch: Batch) -> Tensor:
@@ -83,14 +81,13 @@ def divergence_from_scenes(teacher: np.ndarray, posteriors: np.ndarray) -> np.nd
     return np.stack([divergence(logit(p), teacher) for p in posteriors], axis=1)
 
 
-def distances(runs: Sequence[Run], known: Knowledge, split: str = "test", device: str = "auto") -> pd.DataFrame:
+def distances(runs: Sequence[Run], known: Knowledge, split: str = "test") -> pd.DataFrame:
     """Return how far each run's event responses are from the teacher's, on average over the clips of a split.
 
     Args:
         runs: as for `event_responses`, all on one dataset.
         known: f_e(a, N_a(0)) of that dataset.
         split: of the dataset.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         One row per run: ``cell``, ``seed``, ``nats`` per clip, and ``points``, the mean absolute difference of an
@@ -99,9 +96,9 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test", device
     rows = []
     for run in runs:
         asked = run.request
-        data, _ = inputs_of(*asked.data)
+        data = asked.shared.data
         teacher = known.pre_activations[data.rows()[split]]
-        student = event_responses(run, split, device)
+        student = event_responses(run, split)
         points = 100 * np.abs(sigmoid(student) - sigmoid(teacher)).mean()
         rows.append((asked.cell, asked.seed, divergence(student, teacher).mean(), points))
     return pd.DataFrame(rows, columns=["cell", "seed", "nats", "points"])
@@ -109,10 +106,10 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test", device
 
 def compound_of(run: Run, split: str, posteriors: np.ndarray) -> np.ndarray:
     """Return p(e) = Σ_k p(s_k) p(e|s_k), equation 7, of a run's scene probabilities, (pairs, events)."""
-    return codes(run, split)[1] @ posteriors
+    return run.answers(split)[1] @ posteriors
 
 
-def event_distribution(run: Run, split: str, posteriors: np.ndarray, device: str = "auto") -> np.ndarray:
+def event_distribution(run: Run, split: str, posteriors: np.ndarray) -> np.ndarray:
     """Return the events that a finished run predicts (section 5.3, Fig. 7), (pairs, events) probabilities.
 
     |Na and |Nv+a answer with their event heads; L_E has none, its events are the compound p(e).
@@ -121,10 +118,9 @@ def event_distribution(run: Run, split: str, posteriors: np.ndarray, device: str
         run: with a transfer.
         split: of its dataset.
         posteriors: p(e|s_k), (scenes, events).
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
     """
     if run.request.recipe.events_on:
-        return sigmoid(event_responses(run, split, device))
+        return sigmoid(event_responses(run, split))
     return compound_of(run, split, posteriors)
 
 
@@ -178,7 +174,7 @@ def separations(points: Sequence[tuple[Run, np.ndarray]], split: str) -> pd.Data
     for run, distribution in points:
         pairs = run.predictions[run.predictions["split"] == split]
         table = separation(distribution, pairs["scene"].to_numpy(), pairs["location"].to_numpy())
-        about = {"cell": run.request.cell, "seed": run.request.seed, "location": pairs["location"].to_numpy()}
+        about = {"cell": run.cell, "seed": run.seed, "location": pairs["location"].to_numpy()}
         found.append(table.assign(**about, sample=range(len(table))))
     return pd.concat(found, ignore_index=True)
 

@@ -15,18 +15,16 @@ from torch import Tensor, nn
 
 from advance_lib.analysis.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
-from advance_lib.data.features import log_mel, resized
+from advance_lib.data.features import resized
 from advance_lib.data.media import read_clip, read_image
-from advance_lib.experiments.profiles import get_profile
-from advance_lib.experiments.runs import load_checkpoint, recipe_in
-from advance_lib.experiments.sources import Sources, pretrained_audio
-from advance_lib.models import efficientat
+from advance_lib.experiments.one_run import load_checkpoint, recipe_in
+from advance_lib.experiments.prepared import prepared
+from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
-from advance_lib.transfer.presets import Preset
-from advance_lib.transfer.recogniser import Recipe, seen_by
+from advance_lib.transfer.recogniser import Recipe, without_sense
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,6 @@ class OnePair:
     config: dict
 
 
-def _heard(clip: tuple[np.ndarray, int], sources: Sources, preset: Preset) -> np.ndarray:
-    if sources.audio == "mn04":
-        return efficientat.log_mel(*clip).numpy()
-    return log_mel(*clip, sources.front_end(preset))
-
-
 def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair:
     """Open a photograph and a recording with a trained recogniser.
 
@@ -70,15 +62,16 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
         UserError: the checkpoint is none; `media.MediaError` where photograph or recording cannot be used.
     """
     model, normaliser, config = load_checkpoint(checkpoint)
-    recipe, sources, photograph = recipe_in(config), Sources(**config["request"].get("sources", {})), read_image(image)
-    heard = _heard(read_clip(sound), sources, recipe.preset)
+    recipe, photograph, asked = recipe_in(config), read_image(image), config["request"]["settings"]
+    sources = Sources(**asked.get("sources", {}))
+    heard = sources.front_end(recipe.preset).of(*read_clip(sound))
     inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
     return OnePair(checkpoint, photograph, model, recipe, sources, inputs, config)
 
 
 def recognise(pair: OnePair) -> pd.Series:
     """Return p(scene), highest first."""
-    inputs = seen_by(pair.recipe.senses, pair.inputs)
+    inputs = without_sense(pair.recipe.senses, pair.inputs)
 
     def read(model: nn.Module, batch: Batch) -> Tensor:
         return model(batch.image, batch.log_mel).scenes.softmax(dim=1)
@@ -96,8 +89,8 @@ def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
         pair: opened.
         device: that N_a(0) is pre-trained on where it is missing.
     """
-    profile = get_profile(pair.config["request"]["profile"])
-    network = pretrained_audio(profile, device, pair.recipe.preset, Sources(audio=pair.sources.audio))
+    profile, sources = pair.config["request"]["settings"]["profile"], Sources(audio=pair.sources.audio)
+    network = prepared(Settings(profile=profile, device=device, preset=pair.recipe.preset, sources=sources)).audio
     teacher = BACKBONES[pair.recipe.audio](len(network.classes))
     teacher.load_state_dict(load_file(network.weights))
     sounds = replace(pair.inputs, images=None)

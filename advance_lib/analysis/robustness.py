@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
-from advance_lib.analysis.claims import codes
 from advance_lib.analysis.senses import contributions, parts
 from advance_lib.analysis.statistics import bootstrap_over_locations, location_confusions, weighted_f
 from advance_lib.cache import code_digest, digest, entry
-from advance_lib.data.dataset import inputs_of
-from advance_lib.experiments.runs import Request, Run, opened
+from advance_lib.experiments.prepared import Prepared
+from advance_lib.experiments.runs import Run
 from advance_lib.training.loop import predictions
 
 # Five strengths of each; fixed before any recogniser was tested with them.
@@ -87,14 +86,13 @@ CONDITIONS = [(kind, level) for kind, strengths in STRENGTHS.items() for level i
 
 
 @lru_cache(maxsize=1)
-def _degraded_split(request: Request, split: str) -> list[np.ndarray]:
+def _degraded_split(shared: Prepared, split: str) -> list[np.ndarray]:
     """Return the photographs of a split under every condition: the same for all runs on a dataset."""
-    data, inputs = inputs_of(*request.data)
-    images = inputs.images[data.rows()[split]]
+    images = shared.inputs.images[shared.data.rows()[split]]
     return [degraded(images, *condition) for condition in CONDITIONS]
 
 
-def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
+def guesses(run: Run, split: str) -> np.ndarray:
     """Return the scenes that a finished run names under every condition, computed where they are missing.
 
     The sound is the same under all conditions, so its part of the scene head's output is computed once.
@@ -102,18 +100,17 @@ def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
     Args:
         run: with an image input.
         split: of its dataset.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         (1 + conditions, pairs) codes of scenes; the first row is for the photographs as they are.
     """
 
     def make(folder) -> None:
-        seen, heard, bias = contributions(run, split, device)
-        fabric, network, data, inputs = opened(run, device)
+        seen, heard, bias = contributions(run, split)
+        fabric, network, data, inputs = run.open()
         rows = data.rows()[split]
         named = [(seen + heard + bias).argmax(1)]
-        for images in _degraded_split(replace(run.request, cell="image/Ls", seed=0), split):
+        for images in _degraded_split(run.request.shared, split):
             worse = replace(inputs, images=images, log_mels=None, targets=inputs.targets[rows])
             found = predictions(fabric, network, worse, np.arange(len(rows)), parts)
             named.append((found[:, 0] + heard + bias).argmax(1))
@@ -123,26 +120,23 @@ def guesses(run: Run, split: str, device: str = "auto") -> np.ndarray:
     return np.load(entry("features", f"guesses-{key}", make) / "guesses.npy")
 
 
-def confusions_under(runs: Sequence[Run], split: str, device: str = "auto") -> np.ndarray:
+def confusions_under(runs: Sequence[Run], split: str) -> np.ndarray:
     """Return (seeds, 1 + conditions, locations, K, K) confusions of one cell's runs, in the order of their seeds."""
     found = []
-    for run in sorted(runs, key=lambda run: run.request.seed):
-        truth, probabilities, locations = codes(run, split)
+    for run in sorted(runs, key=lambda run: run.seed):
+        truth, probabilities, locations, _ = run.answers(split)
         scenes = probabilities.shape[1]
-        found.append([location_confusions(truth, g, locations, scenes) for g in guesses(run, split, device)])
+        found.append([location_confusions(truth, g, locations, scenes) for g in guesses(run, split)])
     return np.array(found)
 
 
-def robustness(
-    runs: Sequence[Run], split: str, base: str = "image/Ls", device: str = "auto", resamples: int = 1000
-) -> pd.DataFrame:
+def robustness(runs: Sequence[Run], split: str, base: str = "image/Ls", resamples: int = 1000) -> pd.DataFrame:
     """Measure approaches under every condition, against one that only sees.
 
     Args:
         runs: of several cells with the same seeds, the base among them.
         split: of their dataset.
         base: the cell to compare with.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         resamples: of the locations.
 
     Returns:
@@ -151,8 +145,8 @@ def robustness(
         ``f_low``, ``f_high`` over locations, ``deviation`` over the seeds, and the ``difference`` from the base with
         ``low``, ``high`` and ``p``, percentage points.
     """
-    cells = list(dict.fromkeys(run.request.cell for run in runs))
-    counts = {cell: confusions_under([r for r in runs if r.request.cell == cell], split, device) for cell in cells}
+    cells = list(dict.fromkeys(run.cell for run in runs))
+    counts = {cell: confusions_under([r for r in runs if r.cell == cell], split) for cell in cells}
     steps = [("none", 0, [0]), *((*c, [i + 1]) for i, c in enumerate(CONDITIONS))]
     steps.append(("all", -1, list(range(1, len(CONDITIONS) + 1))))
     rows = []

@@ -4,15 +4,15 @@ Chapter: Recognising with one and two senses.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from advance_lib.data.published import PAPER_SCORES, paper_scores
 from advance_lib.data.splits import Split
-from advance_lib.experiments.cells import TABLES, heading
-from advance_lib.experiments.runs import Run, finished
-from advance_lib.experiments.settings import L_S_CELLS, Settings
+from advance_lib.experiments.cells import L_S_CELLS, PAPER_SCORES, TABLES, Cell, paper_scores
+from advance_lib.experiments.runs import Run, finished, requests_of_splits, runs_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.training.metrics import METRICS
 
 METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
@@ -21,7 +21,7 @@ METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score
 def scores(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per run and split: cell, seed, split, and the weighted scores in percent."""
     rows = [
-        {"cell": run.request.cell, "seed": run.request.seed, "split": split, **values, "run": run.folder.name}
+        {"cell": run.cell, "seed": run.seed, "split": split, **values, "run": run.folder.name}
         for run in runs
         for split, values in run.metrics["scores"].items()
     ]
@@ -46,8 +46,8 @@ def mean_and_deviation(runs: Sequence[Run], split: str) -> pd.DataFrame:
     """
     found = over_seeds(scores(runs), split)
     for cell in found.index:
-        mine = [run for run in runs if run.request.cell == cell]
-        if mine[0].request.preset.tested != "best":
+        mine = [run for run in runs if run.cell == cell]
+        if mine[0].request.settings.preset.tested != "best":
             for metric in METRICS:
                 found.loc[cell, (metric, "std")] = np.mean([over_epochs(run, split, metric) for run in mine])
     return found
@@ -74,7 +74,7 @@ def paper_table(number: int, runs: Sequence[Run], data: str) -> pd.DataFrame:
     Returns:
         As `beside_the_paper`.
     """
-    seeds = len({run.request.seed for run in runs})
+    seeds = len({run.seed for run in runs})
     splits = [split for split in ("test", "exam") if any(split in run.metrics["scores"] for run in runs)]
     return beside_the_paper(number, {
         f"{data}, {split}, {seeds} seed{'s' * (seeds != 1)}": mean_and_deviation(runs, split) for split in splits
@@ -115,9 +115,15 @@ def beside_the_paper(number: int, measured: Mapping[str, pd.DataFrame]) -> pd.Da
     sources = {source: found.T for source, found in measured.items()}
     sources["the paper, on ADVANCE, 5 runs"] = {cell: paper_scores(cell) for cell in PAPER_SCORES}
     entries = [
-        (source, senses_of(cell), METRIC_NAMES[metric], heading(cell), _plus_minus(*found[cell][metric]))
+        (
+            source,
+            Cell.named(cell).inputs,
+            METRIC_NAMES[metric],
+            Cell.named(cell).heading,
+            _plus_minus(*found[cell][metric]),
+        )
         for source, found in sources.items()
-        for cell in cells
+        for cell, called in ((cell, Cell.named(cell)) for cell in cells)
         if cell in found
         for metric in METRICS
     ]
@@ -132,11 +138,6 @@ def beside_the_paper(number: int, measured: Mapping[str, pd.DataFrame]) -> pd.Da
     return found
 
 
-def senses_of(cell: str) -> str:
-    """Return a cell's inputs as the tables name them: Sound, Image, Image + sound."""
-    return cell.split("/")[0].replace("+", " + ").capitalize()
-
-
 def leak_by_splitting(settings: Settings) -> pd.DataFrame:
     """Return the F-score of image + sound under a split by location and under one by pair, mean over seeds.
 
@@ -146,16 +147,16 @@ def leak_by_splitting(settings: Settings) -> pd.DataFrame:
     """
     rows = {}
     for by in ("location", "pair"):
-        table = scores(finished(settings.requests("image+sound/Ls", split=Split(by)), settings.device))
+        table = scores(runs_for(replace(settings, split=Split(by)), "image+sound/Ls"))
         rows[f"split by {by}"] = table[table["split"] != "validation"].groupby("split", sort=False)["fscore"].mean()
     return pd.DataFrame(rows).T
 
 
 def spread_over_splits(settings: Settings) -> pd.DataFrame:
     """Return the test F-score of each L_s cell on several splits by location, one training seed: rows are splits."""
-    runs = finished(settings.requests_of_splits(), settings.device)
+    runs = finished(requests_of_splits(settings))
     rows = [
-        (f"split {run.request.split.seed}", run.request.cell, run.metrics["scores"]["test"]["fscore"]) for run in runs
+        (f"split {run.request.settings.split.seed}", run.cell, run.metrics["scores"]["test"]["fscore"]) for run in runs
     ]
     table = pd.DataFrame(rows, columns=["split", "cell", "fscore"]).pivot(
         index="split", columns="cell", values="fscore"

@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from advance_lib.analysis.claims import codes
-from advance_lib.data.dataset import inputs_of
-from advance_lib.experiments.runs import Run, opened
+from advance_lib.experiments.runs import Run
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import predictions
@@ -27,7 +25,7 @@ def parts(network: AudiovisualNet, batch: Batch) -> Tensor:
     return torch.stack([linear(outputs.visual, visual), linear(outputs.audio, audio)], dim=1)
 
 
-def contributions(run: Run, split: str, device: str = "auto") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def contributions(run: Run, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split f_s(x, N_v+a) of a finished run into what comes from the photograph and what comes from the sound.
 
     f_s = W_v N_v(v) + W_a N_a(a) + b, with the head's weights W = (W_v, W_a) and bias b (section 4.1).
@@ -35,17 +33,16 @@ def contributions(run: Run, split: str, device: str = "auto") -> tuple[np.ndarra
     Args:
         run: finished.
         split: of its dataset.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         (pairs, scenes) seen, (pairs, scenes) heard, (scenes,) bias; their sum is f_s before softmax.
     """
-    fabric, network, data, inputs = opened(run, device)
+    fabric, network, data, inputs = run.open()
     seen, heard = predictions(fabric, network, inputs, data.rows()[split], parts).transpose(1, 0, 2)
     return seen, heard, network.scene_head.bias.detach().cpu().numpy()
 
 
-def scores_of_parts(runs: Sequence[Run], split: str, device: str = "auto") -> pd.DataFrame:
+def scores_of_parts(runs: Sequence[Run], split: str) -> pd.DataFrame:
     """Return how well each part of the scene outputs does by itself, the other part kept at its mean.
 
     A part that is right on the training pairs alone has learned them by heart.
@@ -53,7 +50,6 @@ def scores_of_parts(runs: Sequence[Run], split: str, device: str = "auto") -> pd
     Args:
         runs: of one dataset, with both senses.
         split: of that dataset, which may be the training split.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         One row per run: ``cell``, ``seed``, ``split``, and the weighted F-scores in percent of what was ``seen``,
@@ -61,12 +57,12 @@ def scores_of_parts(runs: Sequence[Run], split: str, device: str = "auto") -> pd
     """
     rows = []
     for run in runs:
-        data, inputs = inputs_of(*run.request.data)
-        truth = inputs.targets[data.rows()[split]]
-        seen, heard, bias = contributions(run, split, device)
+        shared = run.request.shared
+        truth = shared.inputs.targets[shared.data.rows()[split]]
+        seen, heard, bias = contributions(run, split)
         alone = {"seen": seen + heard.mean(0), "heard": heard + seen.mean(0), "both": seen + heard}
         found = {name: weighted_scores(truth, (part + bias).argmax(1))["fscore"] for name, part in alone.items()}
-        rows.append({"cell": run.request.cell, "seed": run.request.seed, "split": split, **found})
+        rows.append({"cell": run.cell, "seed": run.seed, "split": split, **found})
     return pd.DataFrame(rows)
 
 
@@ -108,12 +104,11 @@ def decisions(runs: Sequence[Run], base: str, other: str, split: str) -> pd.Data
         (what the other gives the true scene more, in probability), and ``outcome``: ``"rescued"`` (base wrong, other
         right), ``"misled"`` (base right, other wrong), ``"both right"`` or ``"both wrong"``.
     """
-    first = next(run for run in runs if run.request.cell == base).predictions
+    first = next(run for run in runs if run.cell == base).predictions
     table = first.loc[first["split"] == split, ["id", "scene", "location"]].reset_index(drop=True)
     scenes = [name[2:-1] for name in first.filter(like="p(")]
     mean = {
-        cell: np.mean([codes(run, split)[1] for run in runs if run.request.cell == cell], axis=0)
-        for cell in (base, other)
+        cell: np.mean([run.answers(split)[1] for run in runs if run.cell == cell], axis=0) for cell in (base, other)
     }
     truth = pd.Categorical(table["scene"], scenes).codes
     named = {cell: p.argmax(1) for cell, p in mean.items()}

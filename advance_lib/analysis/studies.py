@@ -40,12 +40,11 @@ from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
 from advance_lib.analysis.statistics import paired_t_over_seeds
 from advance_lib.cache import PACKAGE, UserError, cores, write_json
-from advance_lib.data.dataset import world_of
-from advance_lib.data.published import advance_posteriors, paper_scores
-from advance_lib.experiments.cells import CELLS, TRANSFERS
-from advance_lib.experiments.runs import Request, Run, finished, known_of
-from advance_lib.experiments.settings import Settings
-from advance_lib.experiments.sources import Sources
+from advance_lib.data.published import advance_posteriors
+from advance_lib.experiments.cells import CELLS, PAPER_TRANSFERS, paper_scores
+from advance_lib.experiments.prepared import prepared, world_of
+from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
+from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.miniature.world import World, render_world
 from advance_lib.training.devices import environment
 from advance_lib.transfer.presets import CODE, PAPER, Preset, choices
@@ -72,7 +71,7 @@ STUDIED: dict[str, tuple[str, ...]] = {
 ALL_FIELDS = "all fields"
 
 # The approaches that see, in the order of the chapters that look inside.
-LOOKED_INTO = ("image/Ls", f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in TRANSFERS))
+LOOKED_INTO = ("image/Ls", f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS))
 
 ALPHAS = (0.01, 0.1, 1.0)
 BETAS = (0.0, 0.001, 0.1, 10.0)
@@ -86,12 +85,13 @@ def commit() -> str:
 
 def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) -> dict:
     """Return what a reference file holds besides its findings: origin, device, versions, commit, data, seeds."""
+    data = prepared(settings).data
     return {
         "what": what,
-        "data": settings.open().title,
-        "data_hash": settings.open().key(),
+        "data": data.title,
+        "data_hash": data.key(),
         "profile": settings.profile,
-        "seeds": list(settings.seed_list),
+        "seeds": list(settings.seeds),
         "networks": asdict(settings.sources),
         "commit": commit(),
         "environment": environment(settings.device),
@@ -111,7 +111,7 @@ def _rounded(table: pd.DataFrame) -> list[dict]:
 
 def tables(settings: Settings) -> dict:
     """Train the twenty cells and return their scores, comparisons, claims, calibration and gains by scene."""
-    runs = settings.runs(*CELLS)
+    runs = runs_for(settings, *CELLS)
     scenes = runs[0].config["scenes"]
     comparisons, claims, calibration, gains = {}, {}, {}, {}
     for split in splits_of(runs):
@@ -120,7 +120,7 @@ def tables(settings: Settings) -> dict:
         calibration[split] = reliability_errors(runs, split).round(3).to_dict()
         gains[split] = {
             transfer: class_gains(runs, f"{BOTH}Ls", f"{BOTH}{transfer}", split, scenes).round(2).to_dict()
-            for transfer in TRANSFERS
+            for transfer in PAPER_TRANSFERS
         }
     return record(
         "Tables 1 to 3",
@@ -134,9 +134,9 @@ def tables(settings: Settings) -> dict:
     )
 
 
-def _in_groups(groups: dict[object, list[Request]], device: str) -> dict[object, list[Run]]:
+def _in_groups(groups: dict[object, list[Request]]) -> dict[object, list[Run]]:
     """Finish the requests of all groups at once, and hand the runs back group by group."""
-    runs = iter(finished([request for requests in groups.values() for request in requests], device))
+    runs = iter(finished([request for requests in groups.values() for request in requests]))
     return {name: [next(runs) for _ in requests] for name, requests in groups.items()}
 
 
@@ -150,13 +150,10 @@ def presets(settings: Settings) -> dict:
         field: (replace(PAPER, **{field: choices()[field][1]}), cells) for field, cells in STUDIED.items()
     }
     variants[ALL_FIELDS] = (CODE, (f"{BOTH}Ls", f"{BOTH}E"))
-    groups = {("", cell): settings.requests(cell) for _, cells in variants.values() for cell in cells}
+    groups = {("", cell): requests_for(settings, cell) for _, cells in variants.values() for cell in cells}
     for field, (preset, cells) in variants.items():
-        groups |= {
-            (field, cell): [settings.request(cell, seed, preset=preset) for seed in settings.seed_list]
-            for cell in cells
-        }
-    finished_runs = _in_groups(groups, settings.device)
+        groups |= {(field, cell): requests_for(replace(settings, preset=preset), cell) for cell in cells}
+    finished_runs = _in_groups(groups)
     every = [run for runs in finished_runs.values() for run in runs]
     effects = []
     for (field, cell), runs in finished_runs.items():
@@ -191,20 +188,19 @@ def presets(settings: Settings) -> dict:
 def alpha_beta(settings: Settings) -> dict:
     """Vary α, and β for L_E, and return the best validation F-score of each run; no test score is looked at."""
     groups: dict[object, list[Request]] = {}
-    for transfer in TRANSFERS:
+    for transfer in PAPER_TRANSFERS:
         for alpha in ALPHAS:
             for beta in BETAS if transfer == "E" else BETAS[1:2]:
-                groups[transfer, alpha, beta] = [
-                    settings.request(f"{BOTH}{transfer}", seed, alpha=alpha, beta=beta) for seed in settings.seed_list
-                ]
-    groups["none", 0.0, 0.0] = settings.requests(f"{BOTH}Ls")
-    finished_runs = _in_groups(groups, settings.device)
+                cell = f"{BOTH}{transfer}"
+                groups[transfer, alpha, beta] = requests_for(settings, cell, alpha=alpha, beta=beta)
+    groups["none", 0.0, 0.0] = requests_for(settings, f"{BOTH}Ls")
+    finished_runs = _in_groups(groups)
     rows = [
         {
             "transfer": transfer,
             "alpha": alpha,
             "beta": beta,
-            "seed": run.request.seed,
+            "seed": run.seed,
             "validation": run.metrics["scores"]["validation"]["fscore"],
         }
         for (transfer, alpha, beta), runs in finished_runs.items()
@@ -217,35 +213,34 @@ def alpha_beta(settings: Settings) -> dict:
 
 def inside(settings: Settings) -> dict:
     """Measure where networks look, how events separate scenes, and what bad photographs cost, on the largest split."""
-    runs = settings.runs(*LOOKED_INTO)
-    split, device = splits_of(runs)[-1], settings.device
-    known = known_of(*runs[0].request.data, device)
+    runs = runs_for(settings, *LOOKED_INTO)
+    split, known = splits_of(runs)[-1], prepared(settings).knowledge
     found = {}
     if settings.dataset == "miniature":  # only there is it known where the objects are
-        looked = localisation(runs, [split], device)
+        looked = localisation(runs, [split])
         measures = ("pointing", "energy")
-        found["localisation"] = _rounded(pd.concat([compare_means(looked, m, runs[0].request.cell) for m in measures]))
+        found["localisation"] = _rounded(pd.concat([compare_means(looked, m, runs[0].cell) for m in measures]))
         found["area"] = round(float(looked["area"].mean()), 2)
-    seen = [run for run in runs if run.request.cell in SHOWN]
-    predicted = [(run, event_distribution(run, split, known.posteriors, device)) for run in seen]
+    seen = [run for run in runs if run.cell in SHOWN]
+    predicted = [(run, event_distribution(run, split, known.posteriors)) for run in seen]
     mixtures = [(run, compound_of(run, split, known.posteriors)) for run in runs]
     for view, points, base in (("predicted", predicted, SHOWN[0]), ("same mixture", mixtures, f"{BOTH}Ls")):
         apart = separations(points, split)
         table = pd.concat([compare_means(apart, measure, base) for measure in ("silhouette", "purity")])
         found[f"separation, {view}"] = _rounded(table)
-    Parallel(n_jobs=cores())(delayed(guesses)(run, split, device) for run in runs)
-    found["robustness"] = _rounded(robustness(runs, split, device=device))
+    Parallel(n_jobs=cores())(delayed(guesses)(run, split) for run in runs)
+    found["robustness"] = _rounded(robustness(runs, split))
     return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
 
 
 def hearing(settings: Settings) -> dict:
     """Listen to a dataset with a network that was trained on AudioSet, and compare with the published posteriors."""
-    data, published = settings.open(), advance_posteriors()
+    data, published = prepared(settings).data, advance_posteriors()
     unknown = sorted(set(data.scenes) - set(published.columns))
     if unknown:
         raise UserError(f"{data.folder}: ADVANCE has no scene '{unknown[0]}', so there is nothing to compare with")
     settings = replace(settings, sources=Sources(audio="mn04"))
-    known = known_of(*settings.request("sound/Ls", 0).data)
+    known = prepared(settings).knowledge
     y = known.soft_responses
     measured = pd.DataFrame(known.posteriors.T, published.index, data.scenes)
     published = published[data.scenes]
@@ -265,22 +260,22 @@ def hearing(settings: Settings) -> dict:
 
 def reasons(settings: Settings) -> dict:
     """Measure what both senses contribute, how far students are from the teacher, and L_SQ with a mean over events."""
-    approaches = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in TRANSFERS)]
-    runs, alone = settings.runs(*approaches), settings.runs("image/Ls")
-    known, device = known_of(*runs[0].request.data, settings.device), settings.device
+    approaches = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS)]
+    runs, alone = runs_for(settings, *approaches), runs_for(settings, "image/Ls")
+    known = prepared(settings).knowledge
 
     def heard(run: Run) -> bool:  # with another teacher, N_a's own classifier names other events
         return not settings.sources.new_event_head or run.request.recipe.events_on is not None
 
     averaged = replace(settings, preset=replace(settings.preset, sq_reduction="mean"))
-    squares = scores(averaged.runs(f"{BOTH}SQ|Na", f"{BOTH}SQ|Nv+a"))
-    parts = pd.concat([scores_of_parts([*alone, *runs], split, device) for split in ("train", "test")])
+    squares = scores(runs_for(averaged, f"{BOTH}SQ|Na", f"{BOTH}SQ|Nv+a"))
+    parts = pd.concat([scores_of_parts([*alone, *runs], split) for split in ("train", "test")])
     return record(
         "What both senses contribute, and what is left of the teacher",
         settings,
         runs,
         parts=_rounded(parts),
-        distances=_rounded(distances([run for run in runs if heard(run)], known, "test", device)),
+        distances=_rounded(distances([run for run in runs if heard(run)], known, "test")),
         averaged=_rounded(squares),
         against_image=_rounded(compare([*alone, *runs], [("image/Ls", cell) for cell in approaches], "test")),
     )
@@ -316,10 +311,9 @@ def difficulty(
     tries = tries or [(world, sense) for world in own for sense in ("image", "sound")]
     finished_runs = _in_groups(
         {
-            (world, sense): replace(settings, dataset=str(render_world(world))).requests(f"{sense}/Ls")
+            (world, sense): requests_for(replace(settings, dataset=str(render_world(world))), f"{sense}/Ls")
             for world, sense in tries
-        },
-        settings.device,
+        }
     )
     rows = [
         (world.seed, world.difficulty, world.g, sense, max(epoch["validation"] for epoch in run.metrics["history"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from advance_lib.cache import PACKAGE, UserError, digest, remove
+from advance_lib.cache import UserError, remove
 from advance_lib.data.catalogue import read_catalogue, siblings_per_location
 from advance_lib.data.fetching import (
     USUAL,
@@ -20,6 +20,7 @@ from advance_lib.data.fetching import (
     require_space,
     zenodo_files,
 )
+from advance_lib.data.places import advance_folder
 from advance_lib.data.published import advance_counts
 
 RECORD = 3828124
@@ -27,20 +28,6 @@ ARCHIVES = {
     "vision": ("ADVANCE_vision.zip", "md5:a9e8748219ef5864d3b5a8979a67b471"),
     "sound": ("ADVANCE_sound.zip", "md5:a2d12f2d2a64f5c3d3a9d8c09aaf1c31"),
 }
-
-
-def advance_folder() -> Path:
-    """Return where ADVANCE is expected: ``$ADVANCE_DATA``, else ``data/ADVANCE`` in the checkout."""
-    return Path(os.environ.get("ADVANCE_DATA") or PACKAGE.parent / "data" / "ADVANCE")
-
-
-def dataset_state(dataset: str) -> str:
-    """Return a quick key of a folder's files: their names, sizes and dates; contents are checked later."""
-    if dataset == "miniature":
-        return dataset
-    folder = advance_folder() if dataset == "advance" else Path(dataset).expanduser()
-    files = [*folder.glob("*.csv"), *(path for path in folder.glob("*/*/*") if path.is_file())]
-    return digest(sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files))
 
 
 def _remote(names: list[str], folder: Path, patience: Patience) -> dict[str, RemoteFile]:

@@ -1,27 +1,17 @@
-"""A dataset by name, ready to train on: the rendered miniature, ADVANCE, or any folder in its layout.
+"""Pairs, their split, and what is known about where they come from.
 
 Chapter: The dataset.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from advance_lib.cache import UserError, digest
-from advance_lib.data.advance import advance_folder
-from advance_lib.data.catalogue import catalogue_digest, read_catalogue
-from advance_lib.data.features import image_array, log_mel_array
-from advance_lib.data.splits import SPLITS, THE_SPLIT, Split
-from advance_lib.experiments.profiles import Profile
-from advance_lib.experiments.sources import RENDERED, Sources
-from advance_lib.miniature.world import World, render_world
-from advance_lib.models.mn04 import early_maps
-from advance_lib.models.weights import weights_file
-from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.transfer.presets import PAPER, Preset
+from advance_lib.cache import digest
+from advance_lib.data.catalogue import catalogue_digest
+from advance_lib.data.splits import SPLITS
 
 
 @dataclass(frozen=True)
@@ -60,108 +50,3 @@ class Dataset:
     def key(self) -> str:
         """Return the hash of the pairs, their files' contents and the split."""
         return digest(catalogue_digest(self.pairs), list(self.pairs["split"]))
-
-
-def world_of(profile: Profile, exam: bool = False) -> World:
-    """Return the miniature world of a profile, or its exam."""
-    return World(pairs=profile.pairs, side=profile.render_side, exam=exam)
-
-
-def _advance_folder() -> Path:
-    folder = advance_folder()
-    if not (folder / "vision").is_dir():
-        raise UserError(
-            f"ADVANCE is not at {folder}: fetch Zenodo record 3828124 with `advance download advance`, or set "
-            "ADVANCE_DATA to the folder that holds 'vision' and 'sound'"
-        )
-    return folder
-
-
-def _check_split(catalogue: pd.DataFrame, folder: Path, given: bool) -> None:
-    remedy = (
-        "mend the column split of pairs.csv"
-        if given
-        else "if other scenes use the same numbers for other places, give locations in pairs.csv (columns scene, id, "
-        "location)"
-    )
-    counts = catalogue.groupby(["scene", "split"]).size().unstack(fill_value=0).reindex(columns=SPLITS, fill_value=0)
-    for scene, row in counts.iterrows():
-        if not row.all():
-            raise UserError(f"{folder}: scene '{scene}' has no {row.index[row == 0][0]} pairs; {remedy}")
-
-
-def _read(name: str, profile: Profile, skip_broken: bool) -> tuple[str, Path, pd.DataFrame, pd.DataFrame | None]:
-    """Return title, folder and pairs of a dataset, and the pairs of its exam or None; nothing is split yet."""
-    if name == "miniature":
-        folder, title = render_world(world_of(profile)), f"the miniature ({profile.name})"
-        exam = read_catalogue(render_world(world_of(profile, exam=True))).assign(split="exam")
-    else:
-        folder = _advance_folder() if name == "advance" else Path(name).expanduser()
-        title = "ADVANCE" if name == "advance" else folder.name
-        exam = None
-    return title, folder, read_catalogue(folder, skip_broken), exam
-
-
-@cache
-def open_dataset(name: str, profile: Profile, split: Split = THE_SPLIT, skip_broken: bool = False) -> Dataset:
-    """Open a dataset, rendering the miniature first where that is asked for.
-
-    Args:
-        name: ``"miniature"``, ``"advance"``, or the path of a folder in ADVANCE's layout.
-        profile: size of the miniature.
-        split: which split.
-        skip_broken: leave unusable pairs out instead of refusing the dataset.
-
-    Raises:
-        UserError: the dataset is not there or cannot be used; the message says what to do.
-    """
-    title, folder, catalogue, exam = _read(name, profile, skip_broken)
-    given = split.is_given(catalogue)
-    catalogue = catalogue.assign(split=split.of(catalogue))
-    if split.by != "pair":
-        _check_split(catalogue, folder, given)
-    if given:
-        title += ", split as given"
-    return Dataset(name, title, folder, catalogue, catalogue.iloc[:0] if exam is None else exam)
-
-
-@cache
-def _arrays(
-    name: str, profile: Profile, skip_broken: bool, preset: Preset, sources: Sources
-) -> tuple[np.ndarray, np.ndarray]:
-    parts = [part for part in _read(name, profile, skip_broken)[2:] if part is not None]
-    images = [image_array(part, profile.image_side) for part in parts]
-    if sources.audio == "mn04":
-        sounds = [early_maps(part, weights_file("mn04")) for part in parts]
-    else:
-        sounds = [log_mel_array(part, sources.front_end(preset)) for part in parts]
-    if len(parts) == 1:
-        return images[0], sounds[0]
-    return np.concatenate(images), np.concatenate(sounds)
-
-
-@cache
-def inputs_of(
-    name: str,
-    profile: Profile,
-    split: Split = THE_SPLIT,
-    skip_broken: bool = False,
-    preset: Preset = PAPER,
-    sources: Sources = RENDERED,
-) -> tuple[Dataset, Inputs]:
-    """Return a dataset and its arrays, normalised with the statistics of its training split.
-
-    Args:
-        name: as for `open_dataset`, like the next three.
-        profile: side of the photographs.
-        split: which split.
-        skip_broken: leave unusable pairs out.
-        preset: front end and scale of the colours.
-        sources: the networks that the arrays are for; its ``audio`` and ``visual`` say what these expect.
-    """
-    dataset = open_dataset(name, profile, split, skip_broken)
-    images, log_mels = _arrays(name, profile, skip_broken, preset, sources)
-    scenes = {scene: index for index, scene in enumerate(dataset.scenes)}
-    targets = dataset.pairs["scene"].map(scenes).to_numpy(np.int64)
-    normaliser = Normaliser.of(images, log_mels, dataset.rows()["train"], sources.raw_colours(preset))
-    return dataset, Inputs(images, log_mels, targets, normaliser)

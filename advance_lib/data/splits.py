@@ -6,6 +6,7 @@ the place instead of the scene.
 Chapter: The dataset.
 """
 
+import re
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from advance_lib.cache import UserError
 from advance_lib.data.catalogue import DatasetError
 
 SPLITS = ("train", "validation", "test")
+NOT_GIVEN = "no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split"
 
 
 def _shares(count: int) -> np.ndarray:
@@ -156,7 +158,7 @@ def given_split(catalogue: pd.DataFrame) -> pd.Series:
         DatasetError: there is no such column, or pairs have another word than train, validation and test, or none.
     """
     if "split" not in catalogue:
-        raise DatasetError("no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split")
+        raise DatasetError(NOT_GIVEN)
     split = catalogue["split"].fillna("").str.strip().str.lower()
     names = catalogue["scene"] + "/" + catalogue["id"] + " (" + split.replace("", "nothing") + ")"
     if len(wrong := names[~split.isin(SPLITS)]):
@@ -199,6 +201,50 @@ class Split:
         if self.is_given(catalogue):
             return given_split(catalogue)
         return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
+
+    def require(self, folder: Path | None) -> None:
+        """Refuse a split that a folder's names tell cannot be had, before any file is opened.
+
+        Args:
+            folder: holds ``vision`` and ``sound``; None for the miniature.
+
+        Raises:
+            DatasetError: there is no such split.
+        """
+        if self.by not in ("official", "given"):
+            return
+        if folder is None:
+            raise DatasetError(f"the miniature has no split '{self.by}'; choose location or pair")
+        if self.by == "official":
+            names = [(path.parent.name, path.stem) for path in sorted((folder / "vision").glob("[!.]*/[!.]*"))]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of absent pairs, said when the files are read
+                official_split(pd.DataFrame(names, columns=["scene", "id"], dtype=str))
+        elif not re.search(r"\bsplit\b", _heading(folder / "pairs.csv"), re.IGNORECASE):
+            raise DatasetError(NOT_GIVEN)
+
+    def applied(self, catalogue: pd.DataFrame, folder: Path) -> pd.DataFrame:
+        """Return a catalogue with the column ``split``.
+
+        Raises:
+            DatasetError: the split cannot be made, or leaves a scene without pairs for training, validation or test.
+        """
+        split = catalogue.assign(split=self.of(catalogue))
+        remedy = (
+            "mend the column split of pairs.csv"
+            if self.is_given(catalogue)
+            else "if other scenes use the same numbers for other places, give locations in pairs.csv (columns scene, "
+            "id, location)"
+        )
+        counts = split.groupby(["scene", "split"]).size().unstack(fill_value=0).reindex(columns=SPLITS, fill_value=0)
+        for scene, row in counts.iterrows():
+            if self.by != "pair" and not row.all():
+                raise DatasetError(f"{folder}: scene '{scene}' has no {row.index[row == 0][0]} pairs; {remedy}")
+        return split
+
+
+def _heading(table: Path) -> str:
+    return table.open(encoding="utf-8", errors="replace").readline() if table.is_file() else ""
 
 
 THE_SPLIT = Split()

@@ -3,9 +3,10 @@
 A profile says nothing about which data is used: that is the separate choice ``dataset``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advance_lib.cache import UserError
+from advance_lib.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -19,17 +20,10 @@ class Profile:
         event_clips: clips of the rendered event set that pre-trains the audio network.
         aerial_pictures: pictures of the rendered aerial set that pre-trains the visual network.
         image_side: side of the network's input photographs in pixels.
-        visual: name of the visual backbone in `models.BACKBONES`.
+        visual: name of the visual backbone in `audiovisual.BACKBONES`.
         audio: name of the audio backbone there.
-        epochs: passes over the training split.
-        batch_size: pairs a step.
-        learning_rate: Adam's, constant.
-        weight_decay: Adam's (section 5.1: 1e-4).
-        pretrain_epochs: passes over the pre-training sets.
-        pretrain_learning_rate: Adam's, falling to zero along a cosine.
-        patience: epochs without a better validation score after which a training ends; None to go on to the last.
-        precision: Lightning Fabric's name of the arithmetic on a GPU; a CPU always computes in float32.
-        compiled: let torch.compile fuse the networks' operations on a GPU.
+        training: of the recognisers; a preset may change its learning rate, its order and what it keeps.
+        pretraining: of N_v(0) and N_a(0).
         seeds: training seeds when none are given.
     """
 
@@ -41,85 +35,53 @@ class Profile:
     image_side: int
     visual: str
     audio: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    pretrain_epochs: int
-    pretrain_learning_rate: float
-    patience: int | None
-    precision: str
-    compiled: bool
+    training: Schedule
+    pretraining: Schedule
     seeds: tuple[int, ...]
 
 
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile(
-            name="smoke",
-            pairs=150,
-            render_side=96,
-            event_clips=120,
-            aerial_pictures=120,
-            image_side=64,
-            visual="narrow visual",
-            audio="narrow audio",
-            epochs=2,
-            batch_size=32,
-            learning_rate=1e-3,
-            weight_decay=1e-4,
-            pretrain_epochs=2,
-            pretrain_learning_rate=3e-3,
-            patience=None,
-            precision="32-true",
-            compiled=False,
-            seeds=(0, 1),
-        ),
-        # Epochs, batch size and learning rate: chosen on validation, see results/mini-schedule.json.
-        Profile(
-            name="mini",
-            pairs=1014,
-            render_side=256,
-            event_clips=1600,
-            aerial_pictures=1600,
-            image_side=96,
-            visual="narrow visual",
-            audio="narrow audio",
-            epochs=8,
-            batch_size=16,
-            learning_rate=5e-4,
-            weight_decay=1e-4,
-            pretrain_epochs=10,
-            pretrain_learning_rate=3e-3,
-            patience=None,
-            precision="32-true",
-            compiled=False,
-            seeds=(0, 1, 2),
-        ),
-        # Networks, side, learning rate and weight decay as in section 5.1 of the paper.
-        Profile(
-            name="paper",
-            pairs=5075,
-            render_side=512,
-            event_clips=20_000,
-            aerial_pictures=10_000,
-            image_side=256,
-            visual="resnet101",
-            audio="resnet50 audio",
-            epochs=50,
-            batch_size=64,
-            learning_rate=1e-5,
-            weight_decay=1e-4,
-            pretrain_epochs=20,
-            pretrain_learning_rate=1e-3,
-            patience=10,
-            precision="bf16-mixed",
-            compiled=True,
-            seeds=(0, 1, 2, 3, 4),
-        ),
-    )
-}
+# Epochs, batch size and learning rate: chosen on validation, see results/mini-schedule.json.
+MINI = Profile(
+    name="mini",
+    pairs=1014,
+    render_side=256,
+    event_clips=1600,
+    aerial_pictures=1600,
+    image_side=96,
+    visual="narrow visual",
+    audio="narrow audio",
+    training=Schedule(epochs=8, batch_size=16, learning_rate=5e-4),
+    pretraining=Schedule(epochs=10, batch_size=16, learning_rate=3e-3, decay="cosine"),
+    seeds=(0, 1, 2),
+)
+SMOKE = replace(
+    MINI,
+    name="smoke",
+    pairs=150,
+    render_side=96,
+    event_clips=120,
+    aerial_pictures=120,
+    image_side=64,
+    training=replace(MINI.training, epochs=2, batch_size=32, learning_rate=1e-3),
+    pretraining=replace(MINI.pretraining, epochs=2, batch_size=32),
+    seeds=(0, 1),
+)
+ON_A_GPU = {"batch_size": 64, "precision": "bf16-mixed", "compiled": True}
+# Networks, side, learning rate and weight decay as in section 5.1 of the paper.
+PAPER = Profile(
+    name="paper",
+    pairs=5075,
+    render_side=512,
+    event_clips=20_000,
+    aerial_pictures=10_000,
+    image_side=256,
+    visual="resnet101",
+    audio="resnet50 audio",
+    training=Schedule(epochs=50, learning_rate=1e-5, patience=10, **ON_A_GPU),
+    pretraining=Schedule(epochs=20, learning_rate=1e-3, decay="cosine", **ON_A_GPU),
+    seeds=(0, 1, 2, 3, 4),
+)
+PROFILES = {profile.name: profile for profile in (SMOKE, MINI, PAPER)}
 
 
 def get_profile(name: str) -> Profile:

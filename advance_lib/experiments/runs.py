@@ -3,51 +3,40 @@
 Chapter: Recognising with one and two senses.
 """
 
-import inspect
 import json
 import math
-import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cache, cached_property, partialmethod
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partialmethod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from lightning_fabric import Fabric
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from advance_lib.cache import (
-    UserError,
-    build_folder,
-    code_digest,
-    cores,
-    digest,
-    entry,
-    remove,
-    syntax_digest,
-    write_json,
-    written_whole,
-)
-from advance_lib.data.dataset import Dataset, inputs_of, open_dataset
-from advance_lib.data.splits import THE_SPLIT, Split, posterior_rows
-from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
-from advance_lib.experiments.profiles import Profile, get_profile
-from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
+from advance_lib.cache import UserError, build_folder, code_digest, code_of, cores, digest, entry
+from advance_lib.data.dataset import Dataset
+from advance_lib.data.splits import Split
+from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, Cell
+from advance_lib.experiments.one_run import CHECKPOINT, load_checkpoint, train_run
+from advance_lib.experiments.prepared import Prepared, prepared
+from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
-from advance_lib.training.devices import accelerator, effective_precision, environment, processes, start
-from advance_lib.training.feeding import on_device
-from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import STATE, Schedule, best_epoch, best_weights_file
-from advance_lib.training.metrics import METRICS, weighted_scores
-from advance_lib.transfer.knowledge import Knowledge, knowledge_of
-from advance_lib.transfer.presets import PAPER, Preset
-from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
+from advance_lib.models.weights import WEIGHTS
+from advance_lib.training.devices import accelerator, effective_precision, processes, start
+from advance_lib.training.inputs import Inputs
+from advance_lib.transfer.objectives import TRANSFERS
+from advance_lib.transfer.recogniser import Recipe, without_sense
+
+SPLITS_BY_LOCATION = (0, 1, 2)  # the first is the tables' own, unless the dataset brings one
+REGISTRIES = (PROFILES, BACKBONES, TRANSFERS)
+OURS = [dict(registry) for registry in REGISTRIES]
 
 
 @dataclass(frozen=True)
@@ -55,47 +44,112 @@ class Request:
     """Which run is wanted.
 
     Attributes:
-        cell: name in `experiments.TABLES`.
+        settings: data, sizes, choices and networks; its seeds are not looked at.
+        cell: senses and approach.
         seed: of initialisation, order and jitter.
-        dataset: ``"miniature"``, ``"advance"`` or a folder.
-        profile: name in `profiles.PROFILES`.
-        split: of the dataset.
-        skip_broken: leave unusable pairs of the dataset out.
-        preset: the choices in which paper and code differ.
         alpha: α, the weight of the transfer.
         beta: β, the weight of L_E2 within L_E.
-        sources: of the pre-trained networks.
+
+    Raises:
+        UserError: the cell's transfer is not registered.
     """
 
-    cell: str
+    settings: Settings
+    cell: Cell
     seed: int
-    dataset: str = "miniature"
-    profile: str = "mini"
-    split: Split = THE_SPLIT
-    skip_broken: bool = False
-    preset: Preset = PAPER
     alpha: float = ALPHA
     beta: float = BETA
-    sources: Sources = RENDERED
 
-    @property
-    def sizes(self) -> Profile:
-        """The profile itself."""
-        return get_profile(self.profile)
+    def __post_init__(self):
+        if (name := self.cell.transfer) is not None and name not in TRANSFERS:
+            raise UserError(
+                f"no approach '{name}'; choose Ls or one of {', '.join(TRANSFERS)}, or register your own in "
+                "objectives.TRANSFERS"
+            )
 
     @property
     def recipe(self) -> Recipe:
-        """What to train.
-
-        Raises:
-            UserError: unknown cell or profile.
-        """
-        return recipe_of(self.cell, self.sizes, self.preset, self.alpha, self.beta, self.sources)
+        """What to train."""
+        cell, preset, sources, sizes = self.cell, self.settings.preset, self.settings.sources, self.settings.sizes
+        schedule = replace(
+            sizes.training,
+            decay=preset.learning_rate,
+            reshuffle=preset.order == "reshuffled",
+            keep_after=5 if preset.tested == "best and five after" else 0,
+        )
+        on_na = (cell.transfer or "").endswith("|Na")
+        return Recipe(
+            cell.senses,
+            sources.visual_backbone(sizes),
+            sources.audio_backbone(sizes),
+            schedule,
+            pretrained=cell.pretrained,
+            new_event_head=on_na and (sources.new_event_head or preset.event_head == "fresh"),
+            transfer=cell.transfer,
+            supervised=cell.supervised,
+            alpha=self.alpha,
+            beta=self.beta,
+            preset=preset,
+        )
 
     @property
-    def data(self) -> tuple:
-        """Which arrays the run is trained on: the arguments of `inputs_of` and `known_of`."""
-        return self.dataset, self.sizes, self.split, self.skip_broken, self.preset, self.sources
+    def shared(self) -> Prepared:
+        """Data, networks, inputs and knowledge."""
+        return prepared(self.settings)
+
+    def key(self) -> str:
+        """Return the hash of all that determines the run: recipe, seed, data, networks, arithmetic, code."""
+        recipe = self.recipe
+        own = [BACKBONES[recipe.visual], BACKBONES[recipe.audio], TRANSFERS.get(recipe.transfer)]
+        return digest(
+            asdict(recipe),
+            self.seed,
+            self.shared.key(recipe),
+            effective_precision(self.settings.device, recipe.schedule.precision),
+            code_digest("advance_lib.experiments.one_run"),
+            code_digest("advance_lib.data.features"),
+            [code_of(thing) for thing in own],
+        )
+
+    def train(self, folder: Path) -> None:
+        """Train the run and leave its files in a folder."""
+        recipe, shared = self.recipe, self.shared
+        data, networks = shared.key(recipe)[:2]
+        request = asdict(self) | {"cell": self.cell.name}
+        about = {"request": request, "data": data, "pretrained": networks}
+        train_run(recipe, shared.given(recipe), shared.data.pairs, self.seed, about, folder)
+
+
+class Answers(NamedTuple):
+    """What a run says of the pairs of a split.
+
+    Attributes:
+        truth: (pairs,) codes of the true scenes.
+        probabilities: (pairs, scenes).
+        locations: (pairs,) names.
+        scenes: their names, in the order of their codes.
+    """
+
+    truth: np.ndarray
+    probabilities: np.ndarray
+    locations: np.ndarray
+    scenes: list[str]
+
+
+class Opened(NamedTuple):
+    """What one needs to ask a finished run something new.
+
+    Attributes:
+        fabric: its device.
+        network: in evaluation mode.
+        data: the dataset.
+        inputs: of the dataset, without the sense that the run lacks.
+    """
+
+    fabric: Fabric
+    network: AudiovisualNet
+    data: Dataset
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -109,6 +163,21 @@ class Run:
 
     request: Request
     folder: Path
+
+    @property
+    def cell(self) -> str:
+        """The name of its cell."""
+        return self.request.cell.name
+
+    @property
+    def seed(self) -> int:
+        """Its training seed."""
+        return self.request.seed
+
+    @property
+    def checkpoint(self) -> Path:
+        """Its network, as `load_checkpoint` reads it."""
+        return self.folder / CHECKPOINT
 
     @cached_property
     def metrics(self) -> dict:
@@ -125,199 +194,118 @@ class Run:
         """One row per validation, test and exam pair: id, scene, location, split, and p(scene) of each scene."""
         return pd.read_parquet(self.folder / "predictions.parquet")
 
+    def answers(self, split: str) -> Answers:
+        """Return the run's probabilities for the pairs of a split, beside the truth."""
+        table = self.predictions[self.predictions["split"] == split]
+        scenes = self.config["scenes"]
+        probabilities = table[[f"p({scene})" for scene in scenes]].to_numpy()
+        truth = pd.Categorical(table["scene"], scenes).codes
+        return Answers(truth, probabilities, table["location"].to_numpy(), scenes)
 
-def pretrained_networks(request: Request, device: str = "auto") -> Networks:
-    """Return the pre-trained networks of a request, each trained where it is missing, the library's own and needed.
+    def open(self) -> Opened:
+        """Return the run's network on its device, with the data that it was trained on."""
+        fabric = start(self.request.settings.device, "32-true")
+        network, _, _ = load_checkpoint(self.checkpoint)
+        network = network.to(fabric.device, memory_format=torch.channels_last)
+        shared = self.request.shared
+        return Opened(fabric, network, shared.data, without_sense(self.request.cell.senses, shared.inputs))
 
-    A network that starts at random (†) needs none but mn04, whose first blocks are never trained; one without
-    transfer would need no N_a(0) where it hears nothing, but its silent branch is part of the network.
+
+def requests_for(settings: Settings, *cells: str, **changes: object) -> list[Request]:
+    """Return the requests for some cells and every seed of a setting.
+
+    Args:
+        settings: for all of them.
+        cells: by name.
+        changes: ``alpha`` and ``beta``, where they are not the paper's.
     """
-    which, sources = (request.sizes, device, request.preset), request.sources
-    if not request.recipe.pretrained:
-        return Networks(audio=pretrained_audio(*which, sources) if sources.audio == "mn04" else None)
-    teacher = pretrained_audio(*which, Sources(audio=sources.teaching)) if request.recipe.transfer else None
-    return Networks(pretrained_visual(*which, sources), pretrained_audio(*which, sources), teacher)
+    return [Request(settings, Cell.named(cell), seed, **changes) for cell in cells for seed in settings.seeds]
 
 
-@cache
-def known_of(
-    name: str,
-    profile: Profile,
-    split: Split = THE_SPLIT,
-    skip_broken: bool = False,
-    preset: Preset = PAPER,
-    sources: Sources = RENDERED,
-    device: str = "auto",
-) -> Knowledge:
-    """Return what the teacher knows of a dataset, computed where it is missing; arguments as for `inputs_of`."""
-    teacher = Sources(audio=sources.teaching)
-    dataset, inputs = inputs_of(name, profile, split, skip_broken, preset, teacher)
-    network = pretrained_audio(profile, device, preset, teacher)
-    data_key = digest(dataset.key(), str(teacher.front_end(preset)))
-    rows, scenes = posterior_rows(dataset.pairs, preset.posteriors), len(dataset.scenes)
-    backbone = teacher.audio_backbone(profile)
-    return knowledge_of(network, backbone, inputs, data_key, rows, scenes, preset, device)
+def runs_for(settings: Settings, *cells: str) -> list[Run]:
+    """Return the finished runs of some cells for every seed of a setting, training those that are missing."""
+    return finished(requests_for(settings, *cells))
 
 
-def _key(request: Request, networks: Networks, device: str) -> str:
-    dataset = open_dataset(request.dataset, request.sizes, request.split, request.skip_broken)
-    return digest(
-        asdict(request.recipe),
-        request.seed,
-        dataset.key(),
-        request.sizes.image_side,
-        [network and network.key for network in networks],
-        [request.sources.raw_colours(request.preset), str(request.sources.front_end(request.preset))],
-        effective_precision(device, request.sizes.precision),
-        code_digest("advance_lib.transfer.recogniser"),
-        code_digest("advance_lib.data.features"),
-        CODE_OF_A_RUN,
-    )
+def requests_of_splits(settings: Settings) -> list[Request]:
+    """Return the runs of the L_s cells on several splits by location, one training seed each."""
+    one = replace(settings, seeds=settings.seeds[:1])
+    on_splits = [replace(one, split=Split("location", seed)) for seed in SPLITS_BY_LOCATION]
+    return [request for setting in on_splits for request in requests_for(setting, *L_S_CELLS)]
 
 
-def _train(request: Request, networks: Networks, device: str, folder: Path) -> None:
-    """Train and evaluate one run, and leave its files in ``folder``; of several processes the first one writes."""
-    recipe = request.recipe
-    dataset, inputs = inputs_of(*request.data)
-    knowledge = known_of(*request.data, device) if recipe.transfer else None
-    rows = dataset.rows()
-    weights = tuple(network and network.weights for network in networks[:2])
-    began = time.perf_counter()
-    model, fabric, history = train_recogniser(
-        recipe, inputs, knowledge, rows, len(dataset.scenes), request.seed, weights, folder, device
-    )
-    seconds = time.perf_counter() - began
-    # What is tested is fixed by now: nothing below feeds back into the training.
-    tested = {name: rows[name] for name in ("validation", "test", "exam") if name in rows}
-    every = np.concatenate(list(tested.values()))
-    table = dataset.pairs.iloc[every][["id", "scene", "location", "split"]].reset_index(drop=True)
-    by_epoch, seen = [], on_device(seen_by(recipe.senses, inputs), fabric.device)
-    for after in reversed(range(recipe.schedule.keep_after + 1)):  # the best epoch last, to stay in the network
-        if not best_weights_file(folder, after).exists():
-            continue  # the schedule ended before
-        model.load_state_dict(load_file(best_weights_file(folder, after)))
-        torch.manual_seed(request.seed)
-        probabilities = scene_probabilities(recipe, fabric, model, seen, every)
-        guessed = np.array(dataset.scenes)[probabilities.argmax(1)]
-        by_epoch.insert(
-            0,
-            {
-                name: weighted_scores(table.loc[table["split"] == name, "scene"], guessed[table["split"] == name])
-                for name in tested
-            },
-        )
-    if not fabric.is_global_zero:
-        return
-    scores = {
-        name: {metric: float(np.mean([epoch[name][metric] for epoch in by_epoch])) for metric in METRICS}
-        for name in tested
-    }
-    columns = [f"p({s})" for s in dataset.scenes]
-    table = pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1)
-    config = {
-        "request": asdict(request),
-        "recipe": asdict(recipe),
-        "scenes": dataset.scenes,
-        "events": list(knowledge.events) if knowledge else None,
-        "image_side": request.sizes.image_side,
-        "data": dataset.key(),
-        "pretrained": [network and network.key for network in networks],
-        "environment": environment(device) | {"processes": fabric.world_size},
-    }
-    with written_whole(folder / "predictions.parquet") as partial:
-        table.to_parquet(partial)
-    write_json(folder / "config.json", config)
-    _save_checkpoint(model, inputs.normaliser, config, folder / "model.safetensors")
-    write_json(
-        folder / "metrics.json",
-        {
-            "scores": scores,
-            "by_epoch": by_epoch,
-            "epoch": best_epoch(history),
-            "seconds": seconds,
-            "history": history,
-        },
-    )
-    halves = folder.glob(".*")  # of an end in the middle of writing
-    remove([folder / STATE, *folder.glob("best*.safetensors"), *halves])
+def requests_of_book(settings: Settings) -> list[Request]:
+    """Return every run that the chapters show, so that a graph can train them beforehand."""
+    wanted = requests_for(settings, *CELLS)
+    for by in ("location", "pair"):
+        wanted += requests_for(replace(settings, split=Split(by)), "image+sound/Ls")
+    wanted += requests_of_splits(settings)
+    if real := with_real_network(settings):
+        averaged = replace(real, preset=replace(real.preset, sq_reduction="mean"))
+        wanted += requests_for(real, *CELLS)
+        wanted += requests_for(averaged, "image+sound/SQ|Na", "image+sound/SQ|Nv+a")
+    return wanted
 
 
-CODE_OF_A_RUN = syntax_digest(inspect.getsource(_train))  # what is measured counts as code, too
+def with_real_network(settings: Settings) -> Settings | None:
+    """Return a setting with mn04 as N_a(0).
+
+    None for the miniature, where other networks were asked for, or where mn04 was not downloaded.
+    """
+    if settings.dataset == "miniature" or settings.sources != RENDERED or not WEIGHTS["mn04"].path.is_file():
+        return None
+    return replace(settings, sources=Sources(audio="mn04"))
 
 
-def _save_checkpoint(model: AudiovisualNet, normaliser: Normaliser, config: dict, path: Path) -> None:
-    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-    tensors |= {f"normaliser.{name}": value for name, value in asdict(normaliser).items()}
-    with written_whole(path) as partial:
-        save_file(tensors, partial, {"config": json.dumps(config)})
-
-
-def finished(requests: Sequence[Request], device: str = "auto", jobs: int | None = None) -> list[Run]:
+def finished(requests: Sequence[Request], jobs: int | None = None) -> list[Run]:
     """Return runs, training those that are not in the cache.
 
     Args:
-        requests: which runs.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        requests: which runs, all for one device.
         jobs: processes to train in; by default as many as there are cores, and one for a GPU.
 
     Returns:
         Finished runs, in the order of the requests.
 
     Raises:
-        UserError: dataset, cell or profile cannot be used.
+        UserError: data, split or weights of a setting are not there; said before anything is made.
     """
-    keys = []
     for request in requests:
-        networks = pretrained_networks(request, device)
-        keys.append((_key(request, networks, device), networks))
-    missing = {
-        key: (request, networks)
-        for request, (key, networks) in zip(requests, keys, strict=True)
-        if not (build_folder() / "runs" / key).exists()
-    }
-    together = math.prod(processes()) > 1
-    workers = min(1 if together else jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
-    if workers > 1:
-        for request, _ in missing.values():  # features and knowledge once, before the workers ask for them
-            inputs_of(*request.data)
-            if request.recipe.transfer:
-                known_of(*request.data, device)
-        trained = Parallel(n_jobs=workers, return_as="generator_unordered", initializer=_without_bars)(
-            delayed(_one)(key, *one, device) for key, one in missing.items()
-        )
-        with warnings.catch_warnings():
-            # joblib renews a worker that has grown; nothing is lost by it.
-            warnings.filterwarnings("ignore", message="A worker stopped")
-            for _ in tqdm(trained, "training", len(missing), leave=False):
-                pass
+        prepared(request.settings)
+    keys = [request.key() for request in requests]
+    runs = build_folder() / "runs"
+    missing = {key: request for key, request in zip(keys, requests, strict=True) if not (runs / key).exists()}
+    device = requests[0].settings.device if requests else "cpu"
+    if math.prod(processes()) > 1:
+        missing = start(device, "32-true", together=True).broadcast(missing)  # all are to see the same ones
+        for key, request in missing.items():
+            _train_together(key, request)
     else:
-        if together:
-            missing = start(device, "32-true", together=True).broadcast(missing)  # all are to see the same ones
-        for key, one in missing.items():
-            (_together if together else _one)(key, *one, device)
-    return [Run(request, build_folder() / "runs" / key) for request, (key, _) in zip(requests, keys, strict=True)]
+        workers = min(jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
+        (_train_side_by_side if workers > 1 else _train_in_turn)(missing, workers)
+    return [Run(request, runs / key) for request, key in zip(requests, keys, strict=True)]
 
 
-def _one(key: str, request: Request, networks: Networks, device: str) -> None:
-    entry("runs", key, lambda folder: _train(request, networks, device, folder))
+def _train_in_turn(missing: dict[str, Request], _: int) -> None:
+    for key, request in missing.items():
+        entry("runs", key, request.train)
 
 
-def _together(key: str, request: Request, networks: Networks, device: str) -> None:
-    """Let the first process ask the cache; the others train with it where there is something to train."""
-    fabric = start(device, "32-true", together=True)
-    if fabric.is_global_zero:
-        trained = []
-
-        def make(folder: Path) -> None:
-            trained.append(fabric.broadcast(folder))
-            _train(request, networks, device, folder)
-
-        entry("runs", key, make)
-        if not trained:
-            fabric.broadcast(None)
-    elif folder := fabric.broadcast(None):
-        _train(request, networks, device, folder)
-    fabric.barrier()
+def _train_side_by_side(missing: dict[str, Request], workers: int) -> None:
+    for request in missing.values():  # features and knowledge once, before the workers ask for them
+        request.shared.given(request.recipe)
+    # What a notebook has registered, the workers do not know.
+    added = [
+        {name: x for name, x in r.items() if ours.get(name) is not x} for r, ours in zip(REGISTRIES, OURS, strict=True)
+    ]
+    trained = Parallel(n_jobs=workers, return_as="generator_unordered", initializer=_without_bars)(
+        delayed(_train_in_worker)(key, request, added) for key, request in missing.items()
+    )
+    with warnings.catch_warnings():
+        # joblib renews a worker that has grown; nothing is lost by it.
+        warnings.filterwarnings("ignore", message="A worker stopped")
+        for _ in tqdm(trained, "training", len(missing), leave=False):
+            pass
 
 
 def _without_bars() -> None:
@@ -325,52 +313,25 @@ def _without_bars() -> None:
     tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)
 
 
-def load_checkpoint(path: Path) -> tuple[AudiovisualNet, Normaliser, dict]:
-    """Load a trained recogniser from its checkpoint alone.
-
-    Returns:
-        The network in evaluation mode, the normaliser of its inputs, and the configuration of its run.
-
-    Raises:
-        UserError: the file is no checkpoint of this library.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            config = json.loads(file.metadata()["config"])
-        tensors = load_file(path)
-    except Exception as error:
-        raise UserError(f"{path}: not a checkpoint written by 'advance train' ({error})") from None
-    normaliser = Normaliser(
-        **{k.removeprefix("normaliser."): v for k, v in tensors.items() if k.startswith("normaliser.")}
-    )
-    state = {k: v for k, v in tensors.items() if not k.startswith("normaliser.")}
-    recipe = recipe_in(config)
-    backbones = [BACKBONES[getattr(recipe, sense)](len(state[f"{sense}.fc.bias"])) for sense in ("visual", "audio")]
-    events = len(state.get("event_head.bias", ())) or None
-    scenes, side = len(config["scenes"]), config["image_side"]
-    model = AudiovisualNet(*backbones, scenes, side, recipe.senses, recipe.events_on, events)
-    model.load_state_dict(state)
-    return model.eval(), normaliser, config
+def _train_in_worker(key: str, request: Request, added: list[dict]) -> None:
+    for registry, entries in zip(REGISTRIES, added, strict=True):
+        registry.update(entries)
+    entry("runs", key, request.train)
 
 
-def opened(run: Run, device: str = "auto") -> tuple[Fabric, AudiovisualNet, Dataset, Inputs]:
-    """Return what one needs to ask a finished run something new.
+def _train_together(key: str, request: Request) -> None:
+    """Let the first process ask the cache; the others train with it where there is something to train."""
+    fabric = start(request.settings.device, "32-true", together=True)
+    if fabric.is_global_zero:
+        trained = []
 
-    Args:
-        run: finished.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        def make(folder: Path) -> None:
+            trained.append(fabric.broadcast(folder))
+            request.train(folder)
 
-    Returns:
-        The Fabric, the network in evaluation mode, the dataset, and its inputs without the sense that the run lacks.
-    """
-    fabric = start(device, "32-true")
-    network, _, _ = load_checkpoint(run.folder / "model.safetensors")
-    data, inputs = inputs_of(*run.request.data)
-    network = network.to(fabric.device, memory_format=torch.channels_last)
-    return fabric, network, data, seen_by(run.request.recipe.senses, inputs)
-
-
-def recipe_in(config: dict) -> Recipe:
-    """Return the recipe that a run's configuration describes."""
-    recipe = config["recipe"]
-    return Recipe(**recipe | {"schedule": Schedule(**recipe["schedule"]), "preset": Preset(**recipe["preset"])})
+        entry("runs", key, make)
+        if not trained:
+            fabric.broadcast(None)
+    elif folder := fabric.broadcast(None):
+        request.train(folder)
+    fabric.barrier()

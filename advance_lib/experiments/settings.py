@@ -1,126 +1,181 @@
-"""The settings of a chapter: what its parameters cell says, and what follows from it."""
+"""Everything that is asked for, in one place: which data, how large, which choices, which networks.
 
+Chapter: Use it on your own data.
+"""
+
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from advance_lib.cache import UserError
-from advance_lib.data.dataset import Dataset, open_dataset
-from advance_lib.data.splits import THE_SPLIT, Split
-from advance_lib.experiments.cells import CELLS
+from advance_lib.data.features import FrontEnd
+from advance_lib.data.splits import THE_SPLIT, Split, split_named
 from advance_lib.experiments.profiles import Profile, get_profile
-from advance_lib.experiments.runs import Request, Run, finished
-from advance_lib.experiments.sources import RENDERED, Sources
-from advance_lib.models.weights import WEIGHTS
-from advance_lib.training.devices import environment
-from advance_lib.transfer.presets import PAPER, Preset
+from advance_lib.models import others
+from advance_lib.models.mn04 import EarlyMaps
+from advance_lib.models.weights import weights_file
+from advance_lib.training.devices import accelerator
+from advance_lib.transfer.presets import PAPER, Preset, get_preset
 
-L_S_CELLS = ("sound/Ls", "image/Ls", "image+sound/Ls")
-SPLITS_BY_LOCATION = (0, 1, 2)  # the first is the tables' own, unless the dataset brings one
+VISUAL, AUDIO = ("rendered", *others.VISUAL), ("rendered", *others.AUDIO)
 
 
-def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tuple[int, ...]:
-    """Return training seeds: a number n means 0 … n-1, a sequence means itself, None the profile's own.
+@dataclass(frozen=True)
+class Sources:
+    """Which pre-trained networks a run starts from, and which one teaches it.
+
+    Attributes:
+        visual: N_v(0): ``"rendered"``, trained on the miniature's aerial pictures; ``"official"``, the authors' of
+            AID; ``"imagenet"``, torchvision's.
+        audio: N_a(0) that is fine-tuned: ``"rendered"``, trained on the miniature's event clips; ``"official"``, the
+            authors' of AudioSet; ``"mn04"``, EfficientAT's of AudioSet, whose first blocks stay as they are.
+        teacher: the network whose soft responses are transferred, named as for ``audio``; None is N_a(0) itself.
 
     Raises:
-        UserError: not a positive number and not a list of integers.
+        UserError: no such source.
     """
-    if seeds is None or seeds == "":
-        return profile.seeds
-    try:
-        listed = (
-            tuple(range(int(seeds)))
-            if isinstance(seeds, int | str) and "," not in str(seeds)
-            else tuple(int(seed) for seed in (seeds.split(",") if isinstance(seeds, str) else seeds))
-        )
-    except ValueError:
-        listed = ()
-    if not listed or len(set(listed)) < len(listed):
-        raise UserError(f"seeds '{seeds}': give how many, such as 3, or a list, such as 0,1,2")
-    return listed
+
+    visual: str = "rendered"
+    audio: str = "rendered"
+    teacher: str | None = None
+
+    def __post_init__(self):
+        for name, known in (("visual", VISUAL), ("audio", AUDIO), ("teacher", (None, *AUDIO))):
+            if getattr(self, name) not in known:
+                choices = ", ".join(filter(None, known))
+                raise UserError(f"no {name} network '{getattr(self, name)}'; choose one of {choices}")
+
+    def require(self) -> None:
+        """Refuse networks whose weights are not there.
+
+        Raises:
+            UserError: names the file, and how to fetch it.
+        """
+        for table, name in ((others.VISUAL, self.visual), (others.AUDIO, self.audio), (others.AUDIO, self.teaching)):
+            if name in table and table[name].weights:
+                weights_file(table[name].weights)
+
+    @property
+    def teaching(self) -> str:
+        """The source of the teacher."""
+        return self.teacher or self.audio
+
+    @property
+    def new_event_head(self) -> bool:
+        """Whether the student is not the teacher's own network, so that |Na needs a new event head."""
+        return self.teaching != self.audio
+
+    @property
+    def keeps_first_blocks(self) -> bool:
+        """Whether N_a has blocks that are never trained, not even when the rest starts at random."""
+        return self.audio in others.AUDIO and others.AUDIO[self.audio].keeps_first_blocks
+
+    def visual_backbone(self, profile: Profile) -> str:
+        """The name of N_v in `audiovisual.BACKBONES`."""
+        return others.VISUAL[self.visual].backbone if self.visual in others.VISUAL else profile.visual
+
+    def audio_backbone(self, profile: Profile) -> str:
+        """The name of N_a in `audiovisual.BACKBONES`."""
+        return others.AUDIO[self.audio].backbone if self.audio in others.AUDIO else profile.audio
+
+    def raw_colours(self, preset: Preset) -> bool:
+        """Whether photographs keep their colours from 0 to 255, as the authors' network expects them."""
+        theirs = others.VISUAL.get(self.visual)
+        return preset.image_scale == "raw" or (theirs is not None and theirs.raw_colours)
+
+    def front_end(self, preset: Preset) -> FrontEnd | EarlyMaps:
+        """How N_a hears a clip."""
+        theirs = others.AUDIO.get(self.audio)
+        return (theirs and theirs.front_end) or preset.front_end
+
+
+RENDERED = Sources()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a chapter was run with; the four parameters of every chapter.
+    """All choices, once; a run is a cell and a seed of a setting.
 
     Attributes:
-        profile: ``"smoke"``, ``"mini"`` or ``"paper"``.
         dataset: ``"miniature"``, ``"advance"`` or a folder in ADVANCE's layout.
-        seeds: how many training seeds, a list of them, or None for the profile's own.
+        profile: ``"smoke"``, ``"mini"`` or ``"paper"``, or another name in `profiles.PROFILES`.
+        seeds: of the trainings; a number n stands for 0 … n-1, None for the profile's own. Kept as a tuple.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        split: of the dataset.
         skip_broken: leave unusable pairs of the dataset out.
         preset: the choices in which paper and code differ.
-        split: of the dataset, where a request names no other.
         sources: of the pre-trained networks.
+
+    Raises:
+        UserError: a profile, device or seeds that are not there.
     """
 
-    profile: str
-    dataset: str
-    seeds: int | str | Sequence[int] | None
-    device: str
+    dataset: str = "miniature"
+    profile: str = "mini"
+    seeds: int | str | Sequence[int] | None = None
+    device: str = "auto"
+    split: Split = THE_SPLIT
     skip_broken: bool = False
     preset: Preset = PAPER
-    split: Split = THE_SPLIT
     sources: Sources = RENDERED
+
+    def __post_init__(self):
+        accelerator(self.device)
+        object.__setattr__(self, "seeds", parse_seeds(self.seeds, self.sizes))
 
     @property
     def sizes(self) -> Profile:
         """The profile itself."""
         return get_profile(self.profile)
 
-    @property
-    def seed_list(self) -> tuple[int, ...]:
-        """The training seeds."""
-        return parse_seeds(self.seeds, self.sizes)
 
-    def open(self) -> Dataset:
-        """Return the dataset, rendering it first if that is asked for."""
-        return open_dataset(self.dataset, self.sizes, self.split, self.skip_broken)
+def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tuple[int, ...]:
+    """Return training seeds: a number n means 0 … n-1, a sequence means itself, None the profile's own.
 
-    def with_real_ears(self) -> "Settings | None":
-        """Return these settings with mn04 as N_a(0).
+    As a text, a comma makes a sequence: ``"3"`` is 0, 1, 2 and ``"3,"`` is the seed 3 alone.
 
-        None for the miniature, where other networks were asked for, or where mn04 was not downloaded.
-        """
-        if self.dataset == "miniature" or self.sources != RENDERED or not WEIGHTS["mn04"].path.is_file():
-            return None
-        return replace(self, sources=Sources(audio="mn04"))
+    Raises:
+        UserError: not a positive number and not a list of different integers.
+    """
+    if seeds is None or seeds == "":
+        return profile.seeds
+    try:
+        if isinstance(seeds, int) or (isinstance(seeds, str) and "," not in seeds):
+            listed = tuple(range(int(seeds)))
+        else:
+            listed = tuple(map(int, seeds.strip(" ,").split(",") if isinstance(seeds, str) else seeds))
+    except ValueError:
+        listed = ()
+    if not listed or len(set(listed)) < len(listed) or min(listed) < 0:
+        raise UserError(f"seeds '{seeds}': give how many, such as 3, or a list, such as 0,1,2 (one seed alone: 2,)")
+    return listed
 
-    def request(self, cell: str, seed: int, split: Split | None = None, **changes: object) -> Request:
-        """Return the request for one run of a cell with these settings; ``changes`` are other fields of a request."""
-        fields = {"preset": self.preset, "sources": self.sources} | changes
-        return Request(cell, seed, self.dataset, self.profile, split or self.split, self.skip_broken, **fields)
 
-    def requests(self, *cells: str, split: Split | None = None) -> list[Request]:
-        """Return the requests for some cells and every seed."""
-        return [self.request(cell, seed, split) for cell in cells for seed in self.seed_list]
+CHOICES = ("dataset", "profile", "seeds", "device", "split", "skip_broken", "preset", "visual", "audio", "teacher")
 
-    def requests_of_book(self) -> list[Request]:
-        """Return every run that the chapters show, so that a graph can train them beforehand."""
-        by_split = [run for by in ("location", "pair") for run in self.requests("image+sound/Ls", split=Split(by))]
-        own = [*self.requests(*CELLS), *by_split, *self.requests_of_splits()]
-        if real := self.with_real_ears():
-            averaged = replace(real, preset=replace(real.preset, sq_reduction="mean"))
-            own += [*real.requests(*CELLS), *averaged.requests("image+sound/SQ|Na", "image+sound/SQ|Nv+a")]
-        return own
 
-    def requests_of_splits(self) -> list[Request]:
-        """Return the runs of the L_s cells on several splits by location, one training seed each."""
-        splits = [Split("location", seed) for seed in SPLITS_BY_LOCATION]
-        return [self.request(cell, self.seed_list[0], split) for split in splits for cell in L_S_CELLS]
+def asked(fields: Sequence[str] = (), **words: object) -> Settings:
+    """Return settings from words, as they stand on a command line or in a chapter's first cell.
 
-    def runs(self, *cells: str) -> list[Run]:
-        """Return the finished runs of some cells for every seed, training those that are missing."""
-        return finished(self.requests(*cells), self.device)
+    What is not given, or None, is what the environment says (``ADVANCE_DATASET``, ``ADVANCE_SPLIT`` … one variable for
+    each of `CHOICES`), else the default of `Settings`.
 
-    def _repr_html_(self) -> str:
-        dataset = self.open()
-        rows = {
-            "profile": self.profile,
-            "dataset": f"{dataset.title}: {len(dataset.catalogue):,} pairs at "
-            f"{dataset.catalogue['location'].nunique():,} locations",
-            "training seeds": ", ".join(map(str, self.seed_list)),
-            "device": environment(self.device)["device"],
-        }
-        cells = "".join(f"<tr><th style='text-align:left'>{k}</th><td>{v}</td></tr>" for k, v in rows.items())
-        return f"<table class='settings'><caption>Settings of this run</caption>{cells}</table>"
+    Args:
+        fields: changes of single fields of the preset, such as ``"relevance=pca"``.
+        words: any of `CHOICES`: `Settings`' fields, with ``split`` and ``preset`` by name (``"official"``,
+            ``"code"``) and `Sources`' three fields in place of ``sources``.
+
+    Raises:
+        UserError: a choice that there is not, or a word that it does not know.
+    """
+    for name in words:
+        if name not in CHOICES:
+            raise UserError(f"no option '{name}'; choose among {', '.join(CHOICES)}")
+    given = {name: os.environ.get(f"ADVANCE_{name.upper()}") or None for name in CHOICES}
+    given |= {name: word for name, word in words.items() if word is not None}
+    given = {name: word for name, word in given.items() if word is not None}
+    if isinstance(skip := given.get("skip_broken"), str):
+        given["skip_broken"] = skip.lower() in ("1", "true", "yes")
+    networks = {name: given.pop(name) for name in ("visual", "audio", "teacher") if name in given}
+    split, preset = split_named(given.pop("split", "own")), get_preset(given.pop("preset", "paper"), fields)
+    return Settings(**given, split=split, preset=preset, sources=Sources(**networks))

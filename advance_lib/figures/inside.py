@@ -19,7 +19,7 @@ from PIL import Image as Picture
 
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
-from advance_lib.experiments.cells import heading
+from advance_lib.experiments.cells import Cell
 from advance_lib.figures.events import short
 from advance_lib.figures.page import (
     PAPER_COLOUR,
@@ -37,8 +37,7 @@ CARD = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
 
 def approach(cell: str) -> str:
     """Return a short name for a cell that sees: its senses for L_s alone, else its transfer."""
-    senses, name = cell.split("/")
-    return senses.replace("+", " + ") if name == "Ls" else heading(cell).removeprefix("+ ")
+    return Cell.named(cell).short
 
 
 def activation_grid(

@@ -168,7 +168,7 @@ def behind(name: str, runs: Sequence) -> str:
 
 
 def _list_of(runs: Sequence, name: str) -> str:
-    listed = [(r.request.cell, r.request.seed, r.request.split.by, r.request.split.seed, r.folder.name) for r in runs]
+    listed = [(r.cell, r.seed, r.request.settings.split.by, r.request.settings.split.seed, r.folder.name) for r in runs]
     table = pd.DataFrame(listed, columns=["cell", "seed", "split by", "split", "run"])
     return site_file(f"{name}-runs.csv", table.to_csv(index=False).encode())
 

@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import CHANCE, Claim, verdict
-from advance_lib.analysis.scores import scores, senses_of
-from advance_lib.data.published import PAPER_SCORES, paper_scores
-from advance_lib.experiments.cells import heading
+from advance_lib.analysis.scores import scores
+from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
 from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, loss_colour, show, table_page
 
 OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
@@ -27,7 +26,7 @@ def learning_curves(runs: Sequence) -> Figure:
     for run in runs:
         senses = run.request.cell.split("/")[0]
         history = pd.DataFrame(run.metrics["history"])
-        first = run.request.seed == runs[0].request.seed
+        first = run.seed == runs[0].seed
         for axis, what in zip(axes, ("loss", "validation"), strict=True):
             axis.plot(
                 history["epoch"] + 1, history[what], color=SENSE_COLOURS[senses], alpha=0.75,
@@ -83,7 +82,9 @@ def run_dots(
     for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
         at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
         axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
-    names = [f"{cell.split('/')[0].replace('+', ' + ')}, {heading(cell).removeprefix('+ L_')}" for cell in cells]
+    names = [
+        f"{cell.split('/')[0].replace('+', ' + ')}, {Cell.named(cell).heading.removeprefix('+ L_')}" for cell in cells
+    ]
     axis.set_yticks(range(len(cells)), names)
     axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
     axis.margins(x=0.08)
@@ -128,12 +129,14 @@ def question(base: str, other: str) -> str:
         base: baseline cell, or `comparisons.CHANCE`.
         other: approach.
     """
+    approach = Cell.named(other)
     if base == CHANCE:
-        return f"{heading(other)} against chance"
-    if senses_of(base) != senses_of(other):
-        return f"{senses_of(other)}, {heading(other)} against {senses_of(base).lower()}, {heading(base)}"
-    senses = "" if "+" in senses_of(other) else f"{senses_of(other)}: "
-    return f"{senses}{heading(other)} against {heading(base)}"
+        return f"{approach.heading} against chance"
+    baseline = Cell.named(base)
+    if baseline.senses != approach.senses:
+        return f"{approach.inputs}, {approach.heading} against {baseline.inputs.lower()}, {baseline.heading}"
+    senses = "" if "+" in approach.senses else f"{approach.inputs}: "
+    return f"{senses}{approach.heading} against {baseline.heading}"
 
 
 def outcome(found: pd.Series) -> str:
@@ -235,7 +238,8 @@ def gains_map(gains: pd.DataFrame) -> Figure:
     figure, axis = plt.subplots(figsize=size, layout="constrained")
     sns.heatmap(
         gains, ax=axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt="+.1f", annot_kws={"size": 8},
-        cbar_kws={"label": "gain in F-score, points"}, xticklabels=[heading(cell) for cell in gains], yticklabels=True,
+        cbar_kws={"label": "gain in F-score, points"}, xticklabels=[Cell.named(cell).heading for cell in gains],
+        yticklabels=True,
     )  # fmt: skip
     axis.set(xlabel="", ylabel="")
     axis.tick_params(labelsize=8)
@@ -253,7 +257,7 @@ def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for cell, table in tables.items():
         colour = loss_colour(cell)
         at = 100 * table[["confidence", "accuracy"]].to_numpy().T
-        axis.plot(*at, color=colour, label=f"{senses_of(cell)}, {heading(cell)}")
+        axis.plot(*at, color=colour, label=f"{Cell.named(cell).inputs}, {Cell.named(cell).heading}")
         axis.scatter(*at, s=12 + 250 * table["share"], color=colour, alpha=0.7, clip_on=False, zorder=3)
     axis.set(xlabel="confidence in %", ylabel="accuracy in %", xlim=(0, 100), ylim=(0, 100))
     axis.legend(frameon=False, fontsize=9)

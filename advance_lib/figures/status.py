@@ -65,9 +65,9 @@ def run_times(runs: list) -> pd.DataFrame:
     """Return one row per training run: selected epoch, seconds, device, and the folder it lies in."""
     rows = [
         (
-            run.request.cell,
-            run.request.seed,
-            f"by {run.request.split.by} {run.request.split.seed}",
+            run.cell,
+            run.seed,
+            f"by {run.request.settings.split.by} {run.request.settings.split.seed}",
             run.metrics["epoch"] + 1,
             round(run.metrics["seconds"], 1),
             run.config["environment"]["device"].split(" (")[0],

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 
 from advance_lib.analysis.studies import origin, reference
 from advance_lib.cache import UserError
-from advance_lib.experiments.cells import ALPHA, BETA, heading
+from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
@@ -120,7 +120,9 @@ def preset_effects(effects: pd.DataFrame, split: str) -> Figure:
     for height, row in enumerate(rows.itertuples()):
         axis.plot([row.low, row.high], [height, height], color=loss_colour(row.cell), linewidth=2)
         axis.plot(row.difference, height, "o", color=loss_colour(row.cell), markersize=5)
-    names = [f"{row.field}   ({row.cell.split('/')[0]}, {heading(row.cell)})" for row in rows.itertuples()]
+    names = [
+        f"{row.field}   ({Cell.named(row.cell).senses}, {Cell.named(row.cell).heading})" for row in rows.itertuples()
+    ]
     axis.set_yticks(range(len(rows)), names, fontsize=8)
     axis.set(ylim=(len(rows) - 0.4, -0.6), xlabel=f"F-score in points, code's choice minus paper's ({split})")
     axis.axvline(0, color="black", linewidth=0.8)
@@ -147,7 +149,7 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
         each = found.groupby("alpha")["validation"].agg(["mean", "std"])
         right.errorbar(each.index * 1.05 ** (number - 2), each["mean"], each["std"].fillna(0), marker="o", markersize=4,
-                       capsize=2, color=loss_colour(transfer), label=heading(f"/{transfer}"))  # fmt: skip
+                       capsize=2, color=loss_colour(transfer), label=f"+ L_{transfer}")  # fmt: skip
     right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
     right.set(xscale="log", xlabel="α", ylabel="validation F-score in %")
     right.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -16,8 +16,7 @@ from torchvision.models import get_weight
 
 from advance_lib.cache import UserError, digest
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.models.pretrained import fitted, kept
-from advance_lib.transfer.pretraining import Pretrained
+from advance_lib.models.pretrained import Pretrained, fitted, kept
 
 
 def imagenet_visual(name: str = "ResNet101_Weights.IMAGENET1K_V2") -> Pretrained:

@@ -18,6 +18,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -28,7 +29,6 @@ from advance_lib.cache import UserError, digest, entry, file_digest, written_who
 from advance_lib.data.features import FrontEnd
 from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.transfer.pretraining import Pretrained
 
 RECORD = "https://zenodo.org/record/4082894"
 AUDIO, VISUAL = "resnet50 audio", "resnet101"  # in `models.BACKBONES`
@@ -36,6 +36,23 @@ AID_CATEGORIES = 30
 FRONT_END = FrontEnd(n_fft=4096, power=1.0, top_db=80.0)  # CVS_dataset.py:18,21
 WRAPPERS = ("model", "state_dict")
 PARALLEL = "module."  # what DataParallel puts before every name
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pre-trained network on disk.
+
+    Attributes:
+        weights: safetensors file with torchvision's key names.
+        classes: names of its outputs, in order.
+        score: on what was held out, in percent: mean average precision over events, or accuracy.
+        key: hash of all that made it.
+    """
+
+    weights: Path
+    classes: tuple[str, ...]
+    score: float
+    key: str
 
 
 def _existing(path: Path | str) -> Path:

@@ -7,9 +7,16 @@ Chapters: Recognising with one and two senses; Preserving what N_a knows; One re
 different scenes.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from advance_lib.models.audiovisual import Outputs
+from advance_lib.training.inputs import Batch
+from advance_lib.transfer.presets import PAPER, Preset
 
 FAINTEST = 1e-7  # probabilities are kept this far from 0 and 1, as in the official code
 
@@ -196,3 +203,43 @@ def _binary_kl(student: Tensor, teacher: Tensor) -> Tensor:
 def _over_events(values: Tensor, reduction: str) -> Tensor:
     """Sum or average over the events, then average over the batch."""
     return (values.mean(dim=1) if reduction == "mean" else values.sum(dim=1)).mean()
+
+
+class Known(NamedTuple):
+    """What a transfer may know besides a batch.
+
+    Attributes:
+        posteriors: p(e|s_k), (scenes, events), on the network's device.
+        relevance: d_k, (scenes, events).
+        beta: β, the weight of L_E2 within L_E.
+        preset: the choices in which paper and code differ.
+    """
+
+    posteriors: Tensor
+    relevance: Tensor
+    beta: float = 0.001
+    preset: Preset = PAPER
+
+
+def _drawn_to(batch: Batch, known: Known) -> Tensor:
+    return batch.events.sigmoid() if known.preset.sq_target == "probabilities" else batch.events
+
+
+# Every L_Ω by name: a function of the network's outputs, a batch with the teacher's f_e as ``events``, and what is
+# known of the scenes. What stands behind | says which representation gets an event head, "Na" or "Nv+a".
+TRANSFERS: dict[str, Callable[[Outputs, Batch, Known], Tensor]] = {
+    "SQ|Na": lambda out, batch, known: sq_na(out.events, _drawn_to(batch, known), known.preset.sq_reduction),
+    "KL|Na": lambda out, batch, known: kl_na(out.events, batch.events, known.preset.event_reduction),
+    "SQ|Nv+a": lambda out, batch, known: sq_nva(out.events, _drawn_to(batch, known), known.preset.sq_reduction),
+    "KL|Nv+a": lambda out, batch, known: kl_nva(out.events, batch.events, known.preset.event_reduction),
+    "E1": lambda out, batch, known: e1(out.scenes, batch.events, known.posteriors, known.preset.event_reduction),
+    "E": lambda out, batch, known: e(
+        out.scenes,
+        batch.target,
+        batch.events,
+        known.posteriors,
+        known.relevance,
+        known.beta,
+        known.preset.event_reduction,
+    ),
+}

@@ -7,7 +7,7 @@ Chapters: Hearing, Seeing.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,33 +20,18 @@ from torch.nn import functional
 from advance_lib.cache import code_digest, digest, entry, remove, write_json
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
 from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.models.pretrained import Pretrained
 from advance_lib.training.devices import start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
-from advance_lib.training.loop import STATE, Schedule, best_weights_file, fit, predictions
+from advance_lib.training.loop import STATE, best_weights_file, fit, predictions
+from advance_lib.training.schedule import Schedule
 
 
 def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a tenth of the samples, drawn once and for all, and the others."""
     order = np.random.default_rng(0).permutation(samples)
     return np.sort(order[: samples // 10]), np.sort(order[samples // 10 :])
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A pre-trained network on disk.
-
-    Attributes:
-        weights: safetensors file with torchvision's key names.
-        classes: names of its outputs, in order.
-        score: on the held-out tenth, in percent: mean average precision over events, or accuracy.
-        key: hash of all that made it.
-    """
-
-    weights: Path
-    classes: tuple[str, ...]
-    score: float
-    key: str
 
 
 def _pretrain(

@@ -17,10 +17,11 @@ from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, Outputs
 from advance_lib.training.devices import start
 from advance_lib.training.feeding import Fed, on_device
 from advance_lib.training.inputs import Batch, Inputs
-from advance_lib.training.loop import Schedule, fit, predictions
+from advance_lib.training.loop import fit, predictions
 from advance_lib.training.metrics import weighted_scores
-from advance_lib.transfer import objectives
+from advance_lib.training.schedule import Schedule
 from advance_lib.transfer.knowledge import Knowledge
+from advance_lib.transfer.objectives import TRANSFERS, Known, scene_loss, total_loss
 from advance_lib.transfer.presets import PAPER, Preset
 
 
@@ -30,13 +31,13 @@ class Recipe:
 
     Attributes:
         senses: ``"image"``, ``"sound"`` or ``"image+sound"``; the missing one is set to zero.
-        visual: name of N_v in `models.BACKBONES`.
+        visual: name of N_v in `audiovisual.BACKBONES`.
         audio: name of N_a there.
         schedule: epochs and learning rate.
         pretrained: start from the pre-trained networks; False is the paper's †.
         new_event_head: a transfer on N_a gets a new linear layer for events instead of the classifier of N_a(0); so it
             must where the teacher is another network.
-        transfer: L_Ω: ``"KL|Na"``, ``"SQ|Na"``, ``"KL|Nv+a"``, ``"SQ|Nv+a"``, ``"E1"``, ``"E"``, or None.
+        transfer: L_Ω, a name in `objectives.TRANSFERS`, or None.
         supervised: L = L_s + αL_Ω; False leaves L = L_Ω, as in Table 3.
         alpha: α, the weight of the transfer.
         beta: β, the weight of L_E2 within L_E.
@@ -59,6 +60,29 @@ class Recipe:
     def events_on(self) -> str | None:
         """The representation that carries the event head: ``"Na"``, ``"Nv+a"``, or None."""
         return self.transfer.split("|")[1] if self.transfer and "|" in self.transfer else None
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a recogniser learns from.
+
+    Attributes:
+        inputs: both senses of the dataset; the one that a recipe leaves out is dropped.
+        splits: rows of each split.
+        scenes: number of scenes.
+        visual: safetensors file of N_v(0), or None to start at random.
+        audio: the same of N_a(0).
+        knowledge: of the sound events, or None where nothing is transferred.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    """
+
+    inputs: Inputs
+    splits: dict[str, np.ndarray]
+    scenes: int
+    visual: Path | None = None
+    audio: Path | None = None
+    knowledge: Knowledge | None = None
+    device: str = "auto"
 
 
 def build(
@@ -99,98 +123,70 @@ def objective(
 
     Args:
         recipe: names L_Ω, α, β and how events are reduced.
-        knowledge: posteriors and event relevance; needed by L_E1 and L_E alone.
+        knowledge: posteriors and event relevance; needed where something is transferred.
         device: where the outputs will be.
     """
-    preset = recipe.preset
-    if recipe.transfer in ("E1", "E"):
-        p, d = (torch.tensor(x, device=device) for x in (knowledge.posteriors, knowledge.relevance))
-
-    def transfer(outputs: Outputs, batch: Batch) -> Tensor:
-        teacher = batch.events
-        match recipe.transfer:
-            case "KL|Na":
-                return objectives.kl_na(outputs.events, teacher, preset.event_reduction)
-            case "KL|Nv+a":
-                return objectives.kl_nva(outputs.events, teacher, preset.event_reduction)
-            case "SQ|Na" | "SQ|Nv+a":
-                drawn_to = teacher.sigmoid() if preset.sq_target == "probabilities" else teacher
-                squares = objectives.sq_na if recipe.transfer == "SQ|Na" else objectives.sq_nva
-                return squares(outputs.events, drawn_to, preset.sq_reduction)
-        if recipe.transfer == "E1":
-            return objectives.e1(outputs.scenes, teacher, p, preset.event_reduction)
-        return objectives.e(outputs.scenes, batch.target, teacher, p, d, recipe.beta, preset.event_reduction)
+    if recipe.transfer is None:
+        return lambda outputs, batch: scene_loss(outputs.scenes, batch.target)
+    transfer = TRANSFERS[recipe.transfer]
+    scenes = (torch.tensor(x, device=device) for x in (knowledge.posteriors, knowledge.relevance))
+    known = Known(*scenes, recipe.beta, recipe.preset)
 
     def loss(outputs: Outputs, batch: Batch) -> Tensor:
-        if recipe.transfer is None:
-            return objectives.scene_loss(outputs.scenes, batch.target)
         if not recipe.supervised:
-            return transfer(outputs, batch)
-        scene = objectives.scene_loss(outputs.scenes, batch.target)
-        return objectives.total_loss(scene, transfer(outputs, batch), recipe.alpha)
+            return transfer(outputs, batch, known)
+        scene = scene_loss(outputs.scenes, batch.target)
+        return total_loss(scene, transfer(outputs, batch, known), recipe.alpha)
 
     return loss
 
 
 def train_recogniser(
-    recipe: Recipe,
-    inputs: Inputs,
-    knowledge: Knowledge | None,
-    splits: dict[str, np.ndarray],
-    scenes: int,
-    seed: int,
-    weights: tuple[Path | None, Path | None],
-    folder: Path,
-    device: str,
+    recipe: Recipe, given: Given, seed: int, folder: Path
 ) -> tuple[AudiovisualNet, Fabric, list[dict]]:
-    """Train one recogniser on ``splits["train"]`` and select its epoch on ``splits["validation"]``.
+    """Train one recogniser on the training split and select its epoch on the validation split.
 
     Args:
         recipe: what to train.
-        inputs: both senses of the dataset; the one that the recipe leaves out is dropped here.
-        knowledge: of the sound events; None where the recipe transfers nothing.
-        splits: rows of each split.
-        scenes: number of scenes.
+        given: what to train it with.
         seed: of initialisation, order and jitter.
-        weights: files of N_v(0) and N_a(0), None for random initialisation.
         folder: state and weights are kept here.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Returns:
         The network with the weights of its best epoch, its Fabric, and the history of the epochs.
     """
-    fabric = start(device, recipe.schedule.precision, together=True)
+    fabric = start(given.device, recipe.schedule.precision, together=True)
     torch.manual_seed(seed)
-    model = build(recipe, scenes, inputs.images.shape[1], *weights, len(knowledge.events) if knowledge else None)
-    inputs = seen_by(recipe.senses, inputs)
-    if knowledge:
-        inputs = replace(inputs, events=knowledge.pre_activations)
-    of_outputs, rows, truth = objective(recipe, knowledge, fabric.device), splits["validation"], inputs.targets
-    fed = on_device(inputs, fabric.device)
+    events = len(given.knowledge.events) if given.knowledge else None
+    model = build(recipe, given.scenes, given.inputs.images.shape[1], given.visual, given.audio, events)
+    inputs = without_sense(recipe.senses, given.inputs)
+    if given.knowledge:
+        inputs = replace(inputs, events=given.knowledge.pre_activations)
+    of_outputs = objective(recipe, given.knowledge, fabric.device)
+    rows, fed = given.splits["validation"], on_device(inputs, fabric.device)
+    truth = inputs.targets[rows]
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         return of_outputs(model(batch.image, batch.log_mel), batch)
 
     def validate(model: nn.Module) -> float:
-        guessed = scene_probabilities(recipe, fabric, model, fed, rows).argmax(1)
-        return weighted_scores(truth[rows], guessed)["fscore"]
+        return weighted_scores(truth, scene_probabilities(recipe, fabric, model, fed, rows).argmax(1))["fscore"]
 
     label = f"{recipe.senses} {recipe.transfer or 'Ls'} seed {seed}"
-    history = fit(fabric, model, fed, splits["train"], loss, validate, recipe.schedule, seed, folder, label)
+    history = fit(fabric, model, fed, given.splits["train"], loss, validate, recipe.schedule, seed, folder, label)
     return model, fabric, history
 
 
 def scene_probabilities(recipe: Recipe, fabric: Fabric, model: nn.Module, inputs: Fed, rows: np.ndarray) -> np.ndarray:
     """Return z(f_s(x)) of some rows, (rows, scenes), jittered where the recipe's preset says so."""
-    augment = recipe.preset.augmented == "all"
 
     def read(model: nn.Module, batch: Batch) -> Tensor:
         return model(batch.image, batch.log_mel).scenes.float().softmax(dim=1)
 
-    return predictions(fabric, model, inputs, rows, read, augment)
+    return predictions(fabric, model, inputs, rows, read, recipe.preset.augmented == "all")
 
 
-def seen_by(senses: str, inputs: Inputs) -> Inputs:
+def without_sense(senses: str, inputs: Inputs) -> Inputs:
     """Return the inputs without the sense that a unimodal network does not get."""
     return replace(
         inputs,

@@ -17,7 +17,7 @@ from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.models.imagenet import imagenet_visual
 from advance_lib.models.pretrained import official_audio, official_visual, read_official
-from advance_lib.training.loop import Schedule
+from advance_lib.training.schedule import Schedule
 from advance_lib.transfer.recogniser import Recipe, build
 
 SMALL = "narrow audio"  # for what does not depend on the size; a ResNet-101 takes seconds to write and to read

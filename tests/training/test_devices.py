@@ -20,7 +20,8 @@ from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training import loop as training
 from advance_lib.training.devices import compile_blocks, launch, processes, rank, start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import Schedule, fit
+from advance_lib.training.loop import fit
+from advance_lib.training.schedule import Schedule
 from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
 
 

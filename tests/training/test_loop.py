@@ -20,8 +20,9 @@ from advance_lib.experiments.profiles import PROFILES
 from advance_lib.training import loop as training
 from advance_lib.training.devices import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import STATE, Schedule, best_epoch, fit, predictions
+from advance_lib.training.loop import STATE, best_epoch, fit, predictions
 from advance_lib.training.metrics import weighted_scores
+from advance_lib.training.schedule import Schedule
 from advance_lib.transfer import recogniser
 from advance_lib.transfer.presets import PAPER
 from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by, train_recogniser

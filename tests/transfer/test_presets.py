@@ -18,7 +18,8 @@ from advance_lib.experiments.cells import recipe_of
 from advance_lib.experiments.profiles import PROFILES
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.training.loop import Schedule, fit
+from advance_lib.training.loop import fit
+from advance_lib.training.schedule import Schedule
 from advance_lib.transfer import presets
 from advance_lib.transfer.presets import CODE, PAPER, choices, differences, get_preset
 

@@ -5,20 +5,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from advance_lib.data.published import PAPER_SCORES
-from advance_lib.experiments.cells import CELLS, TABLES, heading, recipe_of
-from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.cells import CELLS, Cell
+from advance_lib.experiments.prepared import prepared
+from advance_lib.experiments.runs import Request
+from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch
-from advance_lib.training.loop import best_weights_file
+from advance_lib.training.loop import weights_file
 from advance_lib.transfer import objectives
 from advance_lib.transfer.knowledge import Knowledge
 from advance_lib.transfer.presets import CODE, PAPER
-from advance_lib.transfer.recogniser import build, objective, scene_probabilities, train_recogniser
+from advance_lib.transfer.recogniser import Given, build, objective, scene_probabilities, train_recogniser
 
 EVENTS = 7
-SMALL = replace(PROFILES["smoke"], image_side=32)
 
 
 @pytest.fixture
@@ -49,15 +49,8 @@ def case():
     return knowledge, batch
 
 
-def test_every_cell_of_the_paper_has_a_recipe():
-    assert set(CELLS) == set(PAPER_SCORES) and len(CELLS) == 20
-    assert [len(cells) for cells in TABLES.values()] == [8, 10, 4]
-    for cell in CELLS:
-        recipe = recipe_of(cell, SMALL)
-        assert recipe.pretrained == ("†" not in cell) and recipe.supervised == ("only" not in cell)
-        assert (recipe.alpha, recipe.beta) == (0.1, 0.001) and recipe.preset == PAPER
-        assert (recipe.transfer is None) == ("Ls" in cell)
-    assert heading("image+sound/SQ|Na") == "+ L_SQ|Na" and heading("image+sound/only E") == "L_E1 + βL_E2"
+def recipe_of(cell, preset=PAPER):
+    return Request(Settings(profile="smoke", preset=preset), Cell.named(cell), 0).recipe
 
 
 def test_the_pretrained_head_on_na_equals_the_teacher_at_step_zero(networks):
@@ -68,7 +61,7 @@ def test_the_pretrained_head_on_na_equals_the_teacher_at_step_zero(networks):
     with torch.inference_mode():
         wanted = teacher.eval()(sounds)
         for transfer, preset, equal in (("SQ|Na", PAPER, True), ("SQ|Na", CODE, False), ("SQ|Nv+a", PAPER, False)):
-            recipe = recipe_of(f"image+sound/{transfer}", SMALL, preset)
+            recipe = recipe_of(f"image+sound/{transfer}", preset)
             student = build(recipe, 3, 32, *networks)
             found = student.eval()(images, sounds).events
             assert torch.allclose(found, wanted, atol=1e-5) == equal
@@ -77,7 +70,7 @@ def test_the_pretrained_head_on_na_equals_the_teacher_at_step_zero(networks):
 
 
 def test_the_head_on_the_concatenation_sees_both_senses(networks):
-    model = build(recipe_of("image+sound/KL|Nv+a", SMALL), 3, 32, *networks).eval()
+    model = build(recipe_of("image+sound/KL|Nv+a"), 3, 32, *networks).eval()
     images, sounds = torch.randn(2, 3, 32, 32), torch.randn(2, 1, 400, 64)
     with torch.inference_mode():
         first = model(images, sounds).events
@@ -90,7 +83,7 @@ def test_the_head_on_the_concatenation_sees_both_senses(networks):
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if "Ls" not in cell])
 def test_the_objective_of_every_cell_by_hand(cell, preset, networks, case):
     knowledge, batch = case
-    recipe = recipe_of(cell, SMALL, preset)
+    recipe = recipe_of(cell, preset)
     model = build(recipe, 3, 32, *networks).eval()
     outputs = model(
         batch.image if "image" in recipe.senses else None, batch.log_mel if "sound" in recipe.senses else None
@@ -123,7 +116,7 @@ def test_without_scene_labels_kl_and_sq_leave_the_scene_head_alone(networks, cas
     """Why those two cells of Table 3 stay at chance: no gradient reaches the head; under L_E1 one does."""
     knowledge, batch = case
     for transfer, reached in (("KL|Nv+a", False), ("SQ|Nv+a", False), ("E1", True), ("E", True)):
-        recipe = recipe_of(f"image+sound/only {transfer}", SMALL)
+        recipe = recipe_of(f"image+sound/only {transfer}")
         model = build(recipe, 3, 32, *networks)
         objective(recipe, knowledge)(model(batch.image, batch.log_mel), batch).backward()
         assert (model.scene_head.weight.grad is not None) == reached
@@ -131,7 +124,7 @@ def test_without_scene_labels_kl_and_sq_leave_the_scene_head_alone(networks, cas
 
 def test_scene_labels_alone_leave_the_event_classifier_alone(networks, case):
     _, batch = case
-    recipe = recipe_of("image+sound/Ls", SMALL)
+    recipe = recipe_of("image+sound/Ls")
     model = build(recipe, 3, 32, *networks)
     outputs = model(batch.image, batch.log_mel)
     assert outputs.events is None
@@ -139,29 +132,27 @@ def test_scene_labels_alone_leave_the_event_classifier_alone(networks, case):
     assert model.audio.fc.weight.grad is None
 
 
-def test_a_network_learns_from_the_posteriors_alone(tiny, tmp_path):
+def test_a_network_learns_from_the_posteriors_alone(tiny, quick, tmp_path):
     """Where sounds tell the scenes, L_E1 without any scene label recognises them."""
-    from advance_lib.data.dataset import inputs_of
-
-    dataset, inputs = inputs_of(str(tiny), SMALL)
+    shared = prepared(Settings(str(tiny), quick, device="cpu"))
+    dataset, inputs = shared.data, shared.inputs
     rows, targets = dataset.rows(), inputs.targets
     p = np.array([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]], np.float32)
     told = np.log(p / (1 - p))[targets].astype(np.float32)
     knowledge = Knowledge(tuple("abc"), told, p, p / np.linalg.norm(p, axis=1)[:, None])
-    recipe = replace(recipe_of("image+sound/only E1", SMALL), pretrained=False)
+    recipe = replace(recipe_of("image+sound/only E1"), pretrained=False)
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=6, batch_size=8))
-    model, fabric, _ = train_recogniser(recipe, inputs, knowledge, rows, 3, 0, (None, None), tmp_path, "cpu")
+    model, fabric, _ = train_recogniser(recipe, Given(inputs, rows, 3, knowledge=knowledge, device="cpu"), 0, tmp_path)
     found = scene_probabilities(recipe, fabric, model, inputs, rows["test"]).argmax(1)
-    assert (found == targets[rows["test"]]).mean() > 0.8 and best_weights_file(tmp_path).exists()
+    assert (found == targets[rows["test"]]).mean() > 0.8 and weights_file(tmp_path).exists()
 
 
-def test_evaluation_is_jittered_by_the_codes_preset_only(tiny, networks):
-    from advance_lib.data.dataset import inputs_of
-
-    dataset, inputs = inputs_of(str(tiny), SMALL)
+def test_evaluation_is_jittered_by_the_codes_preset_only(tiny, quick, networks):
+    shared = prepared(Settings(str(tiny), quick, device="cpu"))
+    dataset, inputs = shared.data, shared.inputs
     rows = dataset.rows()["test"]
     for preset, jittered in ((PAPER, False), (replace(PAPER, augmented="all"), True)):
-        recipe = recipe_of("image+sound/Ls", SMALL, preset)
+        recipe = recipe_of("image+sound/Ls", preset)
         model, fabric = build(recipe, 3, 32, *networks).eval(), start("cpu", "32-true")
         torch.manual_seed(0)
         first, second = (scene_probabilities(recipe, fabric, model, inputs, rows) for _ in range(2))

@@ -1,0 +1,221 @@
+"""What all runs of one setting share, each part made when it is first asked for: data, networks, inputs, knowledge.
+
+Chapters: The dataset; Hearing; Seeing; The knowledge of sounds.
+"""
+
+from dataclasses import replace
+from functools import cache, cached_property
+
+import numpy as np
+import pandas as pd
+
+from advance_lib.cache import digest
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.dataset import Dataset
+from advance_lib.data.features import image_array
+from advance_lib.data.places import dataset_folder
+from advance_lib.data.splits import THE_SPLIT, posterior_rows
+from advance_lib.experiments.profiles import Profile
+from advance_lib.experiments.settings import RENDERED, Settings, Sources
+from advance_lib.miniature.world import World, render_aerial_set, render_event_set, render_world
+from advance_lib.models import others
+from advance_lib.models.pretrained import Pretrained
+from advance_lib.training.devices import environment
+from advance_lib.training.inputs import Inputs, Normaliser
+from advance_lib.transfer.knowledge import Knowledge, knowledge_of
+from advance_lib.transfer.presets import PAPER
+from advance_lib.transfer.pretraining import pretrain_audio, pretrain_visual
+from advance_lib.transfer.recogniser import Given, Recipe
+
+
+def world_of(profile: Profile, exam: bool = False) -> World:
+    """Return the miniature world of a profile, or its exam."""
+    return World(pairs=profile.pairs, side=profile.render_side, exam=exam)
+
+
+def render_pretraining_sets(profile: Profile) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the miniature's AID and its AudioSet, rendering them where they are missing."""
+    return render_aerial_set(profile.aerial_pictures, profile.image_side), render_event_set(profile.event_clips)
+
+
+class Prepared:
+    """Data, networks, inputs and knowledge of one setting; seeds do not matter here.
+
+    Ask `prepared` for one.
+
+    Raises:
+        UserError: data, split or weights are not there; said at once, before anything is rendered or trained.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.folder = dataset_folder(settings.dataset)
+        settings.split.require(self.folder)
+        settings.sources.require()
+
+    @property
+    def sizes(self) -> Profile:
+        """The profile."""
+        return self.settings.sizes
+
+    def _sharing(self, **changes: object) -> "Prepared":
+        """The same without what a part does not depend on, so that it is made once for several settings."""
+        return prepared(replace(self.settings, **changes))
+
+    @cached_property
+    def pairs(self) -> tuple[pd.DataFrame, ...]:
+        """The pairs of the dataset and, where there is one, of its exam; nothing is split yet."""
+        shared = self._sharing(split=THE_SPLIT, preset=PAPER, sources=RENDERED)
+        if shared is not self:
+            return shared.pairs
+        if self.folder:
+            return (read_catalogue(self.folder, self.settings.skip_broken),)
+        pairs = read_catalogue(render_world(world_of(self.sizes)), self.settings.skip_broken)
+        return pairs, read_catalogue(render_world(world_of(self.sizes, exam=True))).assign(split="exam")
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The dataset, rendered first if that is asked for, checked and split.
+
+        Raises:
+            UserError: it cannot be used; the message says what to do.
+        """
+        name, split = self.settings.dataset, self.settings.split
+        pairs, exam = (*self.pairs, self.pairs[0].iloc[:0])[:2]
+        folder = self.folder or render_world(world_of(self.sizes))
+        title = {"miniature": f"the miniature ({self.sizes.name})", "advance": "ADVANCE"}.get(name, folder.name)
+        if split.is_given(pairs):
+            title += ", split as given"
+        return Dataset(name, title, folder, split.applied(pairs, folder), exam)
+
+    @cached_property
+    def visual(self) -> Pretrained:
+        """N_v(0), trained where it is the library's own and missing."""
+        sources, preset, sizes = self.settings.sources, self.settings.preset, self.sizes
+        shared = self._sharing(
+            dataset="miniature", split=THE_SPLIT, skip_broken=False, sources=Sources(visual=sources.visual),
+            preset=replace(PAPER, image_scale=preset.image_scale),
+        )  # fmt: skip
+        if shared is not self:
+            return shared.visual
+        if sources.visual != "rendered":
+            return others.VISUAL[sources.visual].open()
+        pictures = render_aerial_set(sizes.aerial_pictures, sizes.image_side)
+        raw = sources.raw_colours(preset)
+        return pretrain_visual(pictures, sizes.image_side, sizes.visual, sizes.pretraining, self.settings.device, raw)
+
+    @cached_property
+    def audio(self) -> Pretrained:
+        """N_a(0), trained where it is the library's own and missing."""
+        sources, preset, sizes = self.settings.sources, self.settings.preset, self.sizes
+        hearing = {name: getattr(preset, name) for name in ("n_fft", "spectrum", "top_db")}
+        shared = self._sharing(
+            dataset="miniature", split=THE_SPLIT, skip_broken=False, sources=Sources(audio=sources.audio),
+            preset=replace(PAPER, **hearing),
+        )  # fmt: skip
+        if shared is not self:
+            return shared.audio
+        if sources.audio != "rendered":
+            return others.AUDIO[sources.audio].open()
+        clips = render_event_set(sizes.event_clips)
+        return pretrain_audio(clips, sizes.audio, sizes.pretraining, self.settings.device, sources.front_end(preset))
+
+    @property
+    def teacher(self) -> Pretrained:
+        """The network whose soft responses are transferred: N_a(0), or another."""
+        return self._teaching.audio
+
+    @property
+    def _teaching(self) -> "Prepared":
+        """The same setting with the teacher as N_a(0)."""
+        return self._sharing(sources=Sources(audio=self.settings.sources.teaching))
+
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Photographs and sounds of all pairs, those of the exam last."""
+        shared = self._sharing(split=THE_SPLIT)
+        if shared is not self:
+            return shared._arrays
+        front_end = self.settings.sources.front_end(self.settings.preset)
+        images = [image_array(part, self.sizes.image_side) for part in self.pairs]
+        sounds = [front_end.array(part) for part in self.pairs]
+        if len(self.pairs) == 1:
+            return images[0], sounds[0]
+        return np.concatenate(images), np.concatenate(sounds)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """The arrays, as the setting's networks want them, normalised with the statistics of the training split."""
+        data, (images, sounds) = self.data, self._arrays
+        codes = {scene: index for index, scene in enumerate(data.scenes)}
+        targets = data.pairs["scene"].map(codes).to_numpy(np.int64)
+        raw_colours = self.settings.sources.raw_colours(self.settings.preset)
+        normaliser = Normaliser.of(images, sounds, data.rows()["train"], raw_colours)
+        return Inputs(images, sounds, targets, normaliser)
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What the teacher knows of the dataset's sounds."""
+        settings, heard = self.settings, self._teaching
+        rows = posterior_rows(self.data.pairs, settings.preset.posteriors)
+        data_key = digest(self.data.key(), str(heard.settings.sources.front_end(settings.preset)))
+        backbone = heard.settings.sources.audio_backbone(self.sizes)
+        return knowledge_of(
+            heard.audio, backbone, heard.inputs, data_key, rows, len(self.data.scenes), settings.preset, settings.device
+        )
+
+    def given(self, recipe: Recipe) -> Given:
+        """Return what a recogniser of a recipe learns from.
+
+        A network that starts at random (†) needs no other but mn04, whose first blocks are never trained; a branch
+        that gets no input is part of the network all the same.
+        """
+        visual = self.visual.weights if recipe.pretrained else None
+        audio = self.audio.weights if recipe.pretrained or self.settings.sources.keeps_first_blocks else None
+        knowledge = self.knowledge if recipe.transfer else None
+        rows, scenes = self.data.rows(), len(self.data.scenes)
+        return Given(self.inputs, rows, scenes, visual, audio, knowledge, self.settings.device)
+
+    def key(self, recipe: Recipe) -> list:
+        """Return what of the data and the networks determines a run of a recipe."""
+        settings = self.settings
+        audio = self.audio.key if recipe.pretrained or settings.sources.keeps_first_blocks else None
+        networks = [
+            self.visual.key if recipe.pretrained else None,
+            audio,
+            self.teacher.key if recipe.transfer else None,
+        ]
+        front_end = settings.sources.front_end(settings.preset)
+        seen_as = [self.sizes.image_side, settings.sources.raw_colours(settings.preset), str(front_end)]
+        return [self.data.key(), networks, seen_as]
+
+    def _repr_html_(self) -> str:
+        """The settings as a chapter shows them: all that differs from the defaults is named."""
+        data, settings = self.data, self.settings
+        rows = {
+            "profile": settings.profile,
+            "dataset": f"{data.title}: {len(data.catalogue):,} pairs at "
+            f"{data.catalogue['location'].nunique():,} locations",
+            "training seeds": ", ".join(map(str, settings.seeds)),
+            "device": environment(settings.device)["device"],
+        }
+        return _table(rows | settings.departures())
+
+
+def _table(rows: dict[str, str]) -> str:
+    cells = "".join(f"<tr><th style='text-align:left'>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
+    return f"<table class='settings'><caption>Settings of this run</caption>{cells}</table>"
+
+
+@cache
+def _prepared(settings: Settings) -> Prepared:
+    return Prepared(settings)
+
+
+def prepared(settings: Settings) -> Prepared:
+    """Return what all runs of a setting share; the seeds change nothing here.
+
+    Raises:
+        UserError: data, split or weights are not there.
+    """
+    return _prepared(replace(settings, seeds=settings.sizes.seeds))
