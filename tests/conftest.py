@@ -69,7 +69,7 @@ def request_of(tiny, quick):
 @pytest.fixture
 def server(request, monkeypatch):
     """The server of the test module's PLANET, well behaved until a test gives it faults."""
-    from advance_lib.miniature.planet.server import serve
+    from tests.faults import serve
 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serve(request.module.PLANET) as running:

@@ -28,7 +28,7 @@ from advance_lib.construct.review import LEAVE_OUT, read_review, write_review
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.fetching import Patience
 from advance_lib.miniature.planet.planet import planet_of
-from advance_lib.miniature.planet.server import Fault, serve
+from tests.faults import Fault, serve
 
 SEED = 174  # six short recordings: one under two seconds, four to be repeated, one to be cut
 QUICK = Patience(attempts=2, first_wait=0.001, longest_wait=0.002, timeout=120)
@@ -52,6 +52,7 @@ def server(running):
     """The planet's server, well behaved and with nothing asked of it yet."""
     running.faults.clear()
     running.requests.clear()
+    running.sent.clear()
     return running
 
 
@@ -269,7 +270,7 @@ def test_a_server_at_fault_stops_the_step_and_a_rerun_completes(plan, server, wh
     with pytest.raises(UserError, match=message) as caught:
         construct(plan, out, server.token)
     assert server.token not in str(caught.value) and not list(out.rglob(".*"))
-    assert sum(bool(request.fault) for request in server.requests) <= QUICK.attempts
+    assert sum(map(bool, server.sent)) <= QUICK.attempts
     assert not (out / "construction" / STEPS[step].writes[-1]).exists()
     server.faults.clear()
     construct(plan, out, server.token)

@@ -10,8 +10,9 @@ from advance_lib.cache import UserError
 from advance_lib.construct.area import Area, around
 from advance_lib.construct.overpass import Feature, features_in, features_of_file
 from advance_lib.data.fetching import FetchError, Patience
-from advance_lib.miniature.planet.faults import Answer, Fault
 from advance_lib.miniature.planet.planet import planet_of
+from advance_lib.miniature.planet.server import Answer
+from tests.faults import Fault
 
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01)
 HURRIED = replace(QUICK, timeout=0.4)  # for a server that is slow on purpose

@@ -10,9 +10,9 @@ from advance_lib.construct import recordings
 from advance_lib.construct.area import Area
 from advance_lib.construct.recordings import MissingPreview, fetch_preview, search, token_from_environment
 from advance_lib.data.fetching import FetchError, Patience
-from advance_lib.miniature.planet.faults import Answer, Fault
 from advance_lib.miniature.planet.planet import planet_of
-from advance_lib.miniature.planet.server import serve
+from advance_lib.miniature.planet.server import Answer
+from tests.faults import Fault, serve
 
 PLANET = planet_of(scenes=("forest", "beach"), places_per_scene=6)
 QUICK = Patience(attempts=4, first_wait=0.001, longest_wait=0.01)

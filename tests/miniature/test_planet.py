@@ -21,9 +21,8 @@ from advance_lib.miniature.planet import land as planet_land
 from advance_lib.miniature.planet import map as planet_map
 from advance_lib.miniature.planet import sounds as planet_sounds
 from advance_lib.miniature.planet.answers import Refused, overpass, search
-from advance_lib.miniature.planet.faults import FAULTS, SERVICES
 from advance_lib.miniature.planet.planet import EXTENT, eastwards, planet_of
-from advance_lib.miniature.planet.server import Fault, serve
+from tests.faults import FAULTS, SERVICES, Fault, serve
 
 SMALL = planet_of(4, scenes=("forest", "lake"), places_per_scene=3)
 EQUATOR = 40_075_016.686  # metres around WGS 84
@@ -521,6 +520,7 @@ def at_fault(faulty):
 
     def give(*faults):
         faulty.requests.clear()
+        faulty.sent.clear()
         faulty.faults[:] = faults
         return faulty
 
@@ -534,7 +534,7 @@ def test_an_answer_is_spoilt_once_and_the_next_is_good(at_fault, kind, service):
     globals()[f"check_{kind.replace('-', '_')}"](get(server, service), service)
     good = get(server, service)
     assert good.status_code == 200 and read(service, good.content)
-    assert [request.fault for request in server.requests] == [kind, ""] and server.count(service) == 2
+    assert server.sent == [kind, ""] and server.count(service) == 2
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -593,7 +593,7 @@ def test_faults_come_late_one_after_the_other_or_for_ever(at_fault):
     server = at_fault(Fault("500", "tiles", times=2, after=1), Fault("html", after=4))
     seen = [get(server, "tiles").status_code for _ in range(6)]
     assert seen == [200, 500, 500, 200, 200, 200]
-    assert [request.fault for request in server.requests] == ["", "500", "500", "", "html", "html"]
+    assert server.sent == ["", "500", "500", "", "html", "html"]
     assert get(server, "freesound").content.startswith(b"<!DOCTYPE html>")  # of no service, so of all together
     server.faults.clear()
     assert get(server, "tiles").headers["Content-Type"] == "image/png"

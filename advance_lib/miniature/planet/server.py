@@ -1,22 +1,18 @@
-"""A loopback server of the planet: Freesound, Overpass and map tiles, well behaved or at fault on demand.
+"""A loopback server of the planet: Freesound, Overpass and map tiles.
 
 Chapter: Building a dataset.
 """
 
-import os
+import json
 import re
-import socket
-import struct
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from urllib.parse import parse_qsl, urlsplit
 
 from advance_lib.miniature.planet.answers import Refused, overpass, search
-from advance_lib.miniature.planet.faults import Answer, Fault, json_answer, spoilt
 from advance_lib.miniature.planet.land import DEEPEST_ZOOM, tile
 from advance_lib.miniature.planet.planet import Planet
 from advance_lib.miniature.planet.sounds import FORMATS, preview
@@ -29,6 +25,22 @@ ADDRESSES = {  # of the services
     "tiles": re.compile(r"/tiles/(\d+)/(\d+)/(\d+)\.png"),
 }
 
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body and headers of an answer."""
+
+    status: int
+    body: bytes
+    kind: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def json_answer(content: object, status: int = 200, **headers: str) -> Answer:
+    """Return an answer in JSON."""
+    return Answer(status, json.dumps(content).encode(), "application/json", headers)
+
+
 NOT_FOUND = Answer(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html")
 
 
@@ -40,7 +52,6 @@ class Request:
     method: str
     path: str
     body: str = ""
-    fault: str = ""
 
 
 class PlanetServer:
@@ -49,7 +60,6 @@ class PlanetServer:
     Attributes:
         planet: what it serves.
         address: ``http://127.0.0.1:<port>``.
-        faults: those due; may be changed while it runs.
         requests: all that came in so far.
         token: the one that Freesound accepts.
         freesound: address of APIv2, without a slash at the end.
@@ -60,38 +70,24 @@ class PlanetServer:
     token = TOKEN
     deepest_zoom = DEEPEST_ZOOM
 
-    def __init__(self, planet: Planet, address: str, faults: Iterable[Fault] = ()):
-        self.planet, self.address, self.faults = planet, address, list(faults)
+    def __init__(self, planet: Planet, address: str):
+        self.planet, self.address = planet, address
         self.requests: list[Request] = []
         self.freesound = f"{address}/apiv2"
         self.overpass = f"{address}/api/interpreter"
         self.tiles = f"{address}/tiles/{{z}}/{{x}}/{{y}}.png"
         self.stopped = Event()
-        self._noting, self._answering = Lock(), Lock()
-        self._seen: Counter[Fault] = Counter()
+        self._answering = Lock()
 
     def count(self, service: str) -> int:
         """Return how many requests a service has had."""
         return sum(request.service == service for request in self.requests)
 
-    def note(self, service: str, method: str, path: str, body: str) -> Fault | None:
-        """Write a request down and return the fault that is due."""
-        due = None
-        with self._noting:
-            for fault in self.faults:
-                if fault.concerns(service):
-                    earlier = self._seen[fault] - fault.after
-                    self._seen[fault] += 1
-                    if due is None and earlier >= 0 and (fault.times is None or earlier < fault.times):
-                        due = fault
-            self.requests.append(Request(service, method, path, body, due.kind if due else ""))
-        return due
-
     def answer(self, service: str, path: str, parameters: dict[str, str], authorization: str) -> Answer:
         """Answer a request as the real service would.
 
         Args:
-            service: one of SERVICES, or ``""``.
+            service: one of ADDRESSES, or ``""``.
             path: of the resource, without a query.
             parameters: of the query or of the form.
             authorization: header of that name.
@@ -135,13 +131,13 @@ class PlanetServer:
         return Answer(200, preview(sound, suffix), FORMATS[suffix][2]) if sound else NOT_FOUND
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """One connection; the planet's server hangs on the HTTP server."""
 
     protocol_version = "HTTP/1.1"
     timeout = 30  # seconds that an idle connection is kept
     disable_nagle_algorithm = True  # head and body go out as two packets
-    planet_server: PlanetServer
+    running: PlanetServer
 
     def do_GET(self):
         self._serve("")
@@ -155,65 +151,59 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: str) -> None:
         parts = urlsplit(self.path)
         service = next((name for name, address in ADDRESSES.items() if address.fullmatch(parts.path)), "")
-        server = self.planet_server
-        fault = server.note(service, self.command, self.path, body)
-        if fault and fault.kind == "reset":
-            return self._reset()
+        self.running.requests.append(Request(service, self.command, self.path, body))
         parameters = dict(parse_qsl(parts.query) + parse_qsl(body))
-        answer = server.answer(service, parts.path, parameters, self.headers.get("Authorization", ""))
-        if fault:
-            answer = spoilt(fault, service, answer)
-        self._send(answer, fault)
+        authorization = self.headers.get("Authorization", "")
+        self.reply(service, self.running.answer(service, parts.path, parameters, authorization))
 
-    def _send(self, answer: Answer, fault: Fault | None) -> None:
-        kind, body = fault.kind if fault else "", answer.body
+    def reply(self, service: str, answer: Answer) -> None:
+        """Send the answer of a service."""
+        self.send_head(answer, len(answer.body))
+        self.send_body([answer.body])
+
+    def send_head(self, answer: Answer, length: int) -> None:
+        """Send all of an answer but its body, of a length in bytes."""
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(body) + (64 if kind == "wrong-length" else 0)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if kind in ("truncated", "wrong-length", "slow"):
-            self.send_header("Connection", "close")
+        for name, value in {"Content-Type": answer.kind, "Content-Length": length, **answer.headers}.items():
+            self.send_header(name, str(value))
         self.end_headers()
+
+    def send_body(self, parts: Iterable[bytes]) -> None:
+        """Send a body part by part, as long as the other side listens."""
         try:
-            if kind == "slow":
-                for index in range(len(body)):
-                    self.wfile.write(body[index : index + 1])
-                    if self.planet_server.stopped.wait(fault.pause):
-                        return
-            else:
-                self.wfile.write(body[: len(body) // 2] if kind == "truncated" else body)
+            for part in parts:
+                self.wfile.write(part)
         except OSError:  # the other side has given up
             self.close_connection = True
 
-    def _reset(self) -> None:
-        """Cut the connection without a word, so that the other side sees it reset."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        os.close(self.connection.detach())
-        self.close_connection = True
-
 
 @contextmanager
-def serve(planet: Planet, faults: Iterable[Fault] = (), port: int = 0) -> Iterator[PlanetServer]:
+def serve(
+    planet: Planet,
+    port: int = 0,
+    server: Callable[[Planet, str], PlanetServer] = PlanetServer,
+    handler: type[Handler] = Handler,
+) -> Iterator[PlanetServer]:
     """Serve a planet on the loopback interface for as long as the context lasts.
 
     Args:
         planet: the planet.
-        faults: how to misbehave.
         port: 0 takes any free one; the previews' addresses depend on it.
+        server: makes the server of a planet and its address.
+        handler: of the connections.
 
     Yields:
         The server, with the addresses of its services.
     """
-    handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    handler.planet_server = running = PlanetServer(planet, f"http://127.0.0.1:{server.server_port}", faults)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    handler = type("Handler", (handler,), {})
+    http = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    handler.running = running = server(planet, f"http://127.0.0.1:{http.server_port}")
+    thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield running
     finally:
         running.stopped.set()
-        server.shutdown()
+        http.shutdown()
         thread.join()
-        server.server_close()
+        http.server_close()

@@ -1,15 +1,20 @@
-"""How the planet's server misbehaves on demand: the answers that are sent in place of good ones.
+"""The planet's server, misbehaving on demand: the answers that are sent in place of good ones."""
 
-Chapter: Building a dataset.
-"""
-
-import json
-from dataclasses import dataclass, field
+import os
+import socket
+import struct
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
+from threading import Lock
 
 from PIL import Image
 
-SERVICES = ("freesound", "previews", "overpass", "tiles")
+from advance_lib.miniature.planet import server
+from advance_lib.miniature.planet.server import Answer, Handler, PlanetServer, json_answer
+
+SERVICES = tuple(server.ADDRESSES)
 # kind: the only service that can have it, or "" where all can.
 FAULTS = {
     "429": "",
@@ -65,21 +70,6 @@ class Fault:
         return all(only in ("", service) for only in (self.service, FAULTS[self.kind]))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Status, body and headers of an answer."""
-
-    status: int
-    body: bytes
-    kind: str
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def json_answer(content: object, status: int = 200, **headers: str) -> Answer:
-    """Return an answer in JSON."""
-    return Answer(status, json.dumps(content).encode(), "application/json", headers)
-
-
 def _empty(service: str, good: Answer) -> Answer:
     if service == "freesound":
         return json_answer({"count": 0, "next": None, "results": [], "previous": None})
@@ -115,3 +105,68 @@ def spoilt(fault: Fault, service: str, good: Answer) -> Answer:
         case "404-tile":
             return Answer(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html")
     return good
+
+
+class FaultyServer(PlanetServer):
+    """A server with faults.
+
+    Attributes:
+        faults: those due; may be changed while it runs.
+        sent: for each request, the kind of the fault that it met, or ``""``.
+    """
+
+    def __init__(self, planet, address, faults=()):
+        super().__init__(planet, address)
+        self.faults, self.sent = list(faults), []
+        self._seen, self._noting = Counter(), Lock()
+
+    def due(self, service):
+        """Return the fault that is due at one more request to a service, or None."""
+        due = None
+        with self._noting:
+            for fault in self.faults:
+                if fault.concerns(service):
+                    earlier = self._seen[fault] - fault.after
+                    self._seen[fault] += 1
+                    if due is None and earlier >= 0 and (fault.times is None or earlier < fault.times):
+                        due = fault
+            self.sent.append(due.kind if due else "")
+        return due
+
+
+class FaultyHandler(Handler):
+    """One connection to a server with faults."""
+
+    def reply(self, service, answer):
+        fault = self.running.due(service)
+        if fault is None:
+            return super().reply(service, answer)
+        if fault.kind == "reset":
+            return self.reset()
+        answer = spoilt(fault, service, answer)
+        body, parts = answer.body, [answer.body]
+        if fault.kind in ("truncated", "wrong-length", "slow"):
+            answer = replace(answer, headers=answer.headers | {"Connection": "close"})
+        if fault.kind == "truncated":
+            parts = [body[: len(body) // 2]]
+        if fault.kind == "slow":
+            parts = self.dripping(body, fault.pause)
+        self.send_head(answer, len(body) + (64 if fault.kind == "wrong-length" else 0))
+        self.send_body(parts)
+
+    def dripping(self, body, pause):
+        for index in range(len(body)):
+            yield body[index : index + 1]
+            if self.running.stopped.wait(pause):
+                return
+
+    def reset(self):
+        """Cut the connection without a word, so that the other side sees it reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+        self.close_connection = True
+
+
+def serve(planet, faults=(), port=0):
+    """As `server.serve`, with faults."""
+    return server.serve(planet, port, partial(FaultyServer, faults=faults), FaultyHandler)
