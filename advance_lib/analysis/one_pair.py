@@ -10,22 +10,19 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib.analysis.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
-from advance_lib.data.features import log_mel, resized
-from advance_lib.data.media import read_clip, read_image
+from advance_lib.data.features import resized
+from advance_lib.data.media import read_image
 from advance_lib.experiments.profiles import get_profile
 from advance_lib.experiments.runs import load_checkpoint, recipe_in
 from advance_lib.experiments.sources import Sources, pretrained_audio
-from advance_lib.models import efficientat
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
-from advance_lib.transfer.presets import Preset
 from advance_lib.transfer.recogniser import Recipe, seen_by
 
 
@@ -52,12 +49,6 @@ class OnePair:
     config: dict
 
 
-def _heard(clip: tuple[np.ndarray, int], sources: Sources, preset: Preset) -> np.ndarray:
-    if sources.audio == "mn04":
-        return efficientat.log_mel(*clip).numpy()
-    return log_mel(*clip, sources.front_end(preset))
-
-
 def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair:
     """Open a photograph and a recording with a trained recogniser.
 
@@ -71,7 +62,7 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
     """
     model, normaliser, config = load_checkpoint(checkpoint)
     recipe, sources, photograph = recipe_in(config), Sources(**config["request"].get("sources", {})), read_image(image)
-    heard = _heard(read_clip(sound), sources, recipe.preset)
+    heard = sources.ears(recipe.preset).hear(sound)
     inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
     return OnePair(checkpoint, photograph, model, recipe, sources, inputs, config)
 
@@ -98,14 +89,12 @@ def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
     """
     profile = get_profile(pair.config["request"]["profile"])
     network = pretrained_audio(profile, device, pair.recipe.preset, Sources(audio=pair.sources.audio))
-    teacher = BACKBONES[pair.recipe.audio](len(network.classes))
-    teacher.load_state_dict(load_file(network.weights))
     sounds = replace(pair.inputs, images=None)
 
     def read(model: nn.Module, batch: Batch) -> Tensor:
         return model(batch.log_mel).sigmoid()
 
-    found = predictions(start("cpu", "32-true"), teacher.eval(), sounds, np.arange(1), read)
+    found = predictions(start("cpu", "32-true"), network.open(), sounds, np.arange(1), read)
     return pd.Series(found[0], index=list(network.classes), name="y").sort_values(ascending=False)
 
 

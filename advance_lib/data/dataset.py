@@ -13,15 +13,13 @@ import pandas as pd
 
 from advance_lib.cache import UserError, digest
 from advance_lib.data.catalogue import DatasetError, catalogue_digest, read_catalogue
-from advance_lib.data.features import image_array, log_mel_array
+from advance_lib.data.features import image_array
 from advance_lib.data.official_split import official_split
 from advance_lib.data.splits import SPLITS, split_by_location, split_by_pair
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.sources import RENDERED, Sources
 from advance_lib.graph import advance_folder
 from advance_lib.miniature.world import World, render_world
-from advance_lib.models.mn04 import early_maps
-from advance_lib.models.weights import weights_file
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer.presets import PAPER, Preset
 
@@ -214,10 +212,7 @@ def _arrays(
 ) -> tuple[np.ndarray, np.ndarray]:
     parts = [part for part in _read(name, profile, skip_broken)[2:] if part is not None]
     images = [image_array(part, profile.image_side) for part in parts]
-    if sources.audio == "mn04":
-        sounds = [early_maps(part, weights_file("mn04")) for part in parts]
-    else:
-        sounds = [log_mel_array(part, sources.front_end(preset)) for part in parts]
+    sounds = [sources.ears(preset).arrays(part) for part in parts]
     if len(parts) == 1:
         return images[0], sounds[0]
     return np.concatenate(images), np.concatenate(sounds)

@@ -39,7 +39,7 @@ from advance_lib.data.published import METRICS
 from advance_lib.experiments.cells import ALPHA, BETA, recipe_of
 from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.sources import RENDERED, Networks, Sources, pretrained_audio, pretrained_visual
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, partly_fixed
 from advance_lib.training.devices import accelerator, effective_precision, environment, processes, start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -129,12 +129,12 @@ class Run:
 def pretrained_networks(request: Request, device: str = "auto") -> Networks:
     """Return the pre-trained networks of a request, each trained where it is missing, the library's own and needed.
 
-    A network that starts at random (†) needs none but mn04, whose first blocks are never trained; one without
+    A network that starts at random (†) needs none but one with blocks that are never trained; one without
     transfer would need no N_a(0) where it hears nothing, but its silent branch is part of the network.
     """
     which, sources = (request.sizes, device, request.preset), request.sources
     if not request.recipe.pretrained:
-        return Networks(audio=pretrained_audio(*which, sources) if sources.audio == "mn04" else None)
+        return Networks(audio=pretrained_audio(*which, sources) if partly_fixed(request.recipe.audio) else None)
     teacher = pretrained_audio(*which, Sources(audio=sources.teaching)) if request.recipe.transfer else None
     return Networks(pretrained_visual(*which, sources), pretrained_audio(*which, sources), teacher)
 
@@ -153,10 +153,9 @@ def known_of(
     teacher = Sources(audio=sources.teaching)
     dataset, inputs = inputs_of(name, profile, split, skip_broken, preset, teacher)
     network = pretrained_audio(profile, device, preset, teacher)
-    data_key = digest(dataset.key(), str(teacher.front_end(preset)))
+    data_key = digest(dataset.key(), str(teacher.ears(preset)))
     rows, scenes = dataset.rows(), len(dataset.scenes)
-    backbone = teacher.audio_backbone(profile)
-    return knowledge_of(network, backbone, inputs, data_key, rows, scenes, preset, device)
+    return knowledge_of(network, inputs, data_key, rows, scenes, preset, device)
 
 
 def _key(request: Request, networks: Networks, device: str) -> str:
@@ -167,7 +166,7 @@ def _key(request: Request, networks: Networks, device: str) -> str:
         dataset.key(),
         request.sizes.image_side,
         [network and network.key for network in networks],
-        [request.sources.raw_colours(request.preset), str(request.sources.front_end(request.preset))],
+        [request.sources.raw_colours(request.preset), str(request.sources.ears(request.preset))],
         effective_precision(device, request.sizes.precision),
         code_digest("advance_lib.transfer.recogniser"),
         code_digest("advance_lib.data.features"),

@@ -10,18 +10,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from advance_lib.cache import UserError
-from advance_lib.data.features import FrontEnd
 from advance_lib.experiments.profiles import Profile
 from advance_lib.miniature.world import render_aerial_set, render_event_set
-from advance_lib.models.imagenet import imagenet_visual
-from advance_lib.models.mn04 import mn04_audio
-from advance_lib.models.pretrained import FRONT_END, official_audio, official_visual
-from advance_lib.models.weights import weights_file
+from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Ears, Pretrained, Spectrograms
 from advance_lib.training.loop import Schedule
 from advance_lib.transfer.presets import PAPER, Preset
-from advance_lib.transfer.pretraining import Pretrained, pretrain_audio, pretrain_visual
+from advance_lib.transfer.pretraining import pretrain_audio, pretrain_visual
 
-VISUAL, AUDIO = ("rendered", "official", "imagenet"), ("rendered", "official", "mn04")
+VISUAL, AUDIO = ("rendered", *THEIRS_VISUAL), ("rendered", *THEIRS_AUDIO)
 
 
 @dataclass(frozen=True)
@@ -61,19 +57,20 @@ class Sources:
 
     def visual_backbone(self, profile: Profile) -> str:
         """The name of N_v in `models.BACKBONES`."""
-        return profile.visual if self.visual == "rendered" else "resnet101"
+        return profile.visual if self.visual == "rendered" else THEIRS_VISUAL[self.visual].backbone
 
     def audio_backbone(self, profile: Profile) -> str:
         """The name of N_a in `models.BACKBONES`."""
-        return {"rendered": profile.audio, "official": "resnet50 audio", "mn04": "mn04"}[self.audio]
+        return profile.audio if self.audio == "rendered" else THEIRS_AUDIO[self.audio].backbone
 
     def raw_colours(self, preset: Preset) -> bool:
         """Whether photographs keep their colours from 0 to 255, as the authors' network expects them."""
-        return self.visual == "official" or preset.image_scale == "raw"
+        theirs = self.visual != "rendered" and THEIRS_VISUAL[self.visual].raw_colours
+        return theirs or preset.image_scale == "raw"
 
-    def front_end(self, preset: Preset) -> FrontEnd:
-        """How a clip becomes a spectrogram for ``rendered`` and ``official``; mn04 has a front end of its own."""
-        return FRONT_END if self.audio == "official" else preset.front_end
+    def ears(self, preset: Preset) -> Ears:
+        """How the audio network hears a recording; the preset's front end is for the library's own."""
+        return Spectrograms(preset.front_end) if self.audio == "rendered" else THEIRS_AUDIO[self.audio].ears
 
 
 RENDERED = Sources()
@@ -125,10 +122,8 @@ def pretrained_visual(
     Raises:
         UserError: weights of others are not there or cannot be used.
     """
-    if sources.visual == "official":
-        return official_visual(weights_file("AID"))
-    if sources.visual == "imagenet":
-        return imagenet_visual()
+    if sources.visual != "rendered":
+        return THEIRS_VISUAL[sources.visual].get()
     pictures = render_aerial_set(profile.aerial_pictures, profile.image_side)
     raw_colours = sources.raw_colours(preset)
     return pretrain_visual(pictures, profile.image_side, profile.visual, _schedule(profile), device, raw_colours)
@@ -149,9 +144,7 @@ def pretrained_audio(
     Raises:
         UserError: weights of others are not there or cannot be used.
     """
-    if sources.audio == "official":
-        return official_audio(weights_file("AudioSet"))
-    if sources.audio == "mn04":
-        return mn04_audio(weights_file("mn04"))
+    if sources.audio != "rendered":
+        return THEIRS_AUDIO[sources.audio].get()
     clips = render_event_set(profile.event_clips)
-    return pretrain_audio(clips, profile.audio, _schedule(profile), device, sources.front_end(preset))
+    return pretrain_audio(clips, profile.audio, _schedule(profile), device, preset.front_end)

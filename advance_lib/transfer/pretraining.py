@@ -7,7 +7,7 @@ Chapters: Hearing, Seeing.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from advance_lib.cache import code_digest, digest, entry, remove, write_json
-from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
+from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array
 from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.models.pretrained import Ears, Pretrained, Spectrograms
 from advance_lib.training.devices import start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
@@ -32,23 +33,6 @@ def _held_out_and_rest(samples: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[: samples // 10]), np.sort(order[samples // 10 :])
 
 
-@dataclass(frozen=True)
-class Pretrained:
-    """A pre-trained network on disk.
-
-    Attributes:
-        weights: safetensors file with torchvision's key names.
-        classes: names of its outputs, in order.
-        score: on the held-out tenth, in percent: mean average precision over events, or accuracy.
-        key: hash of all that made it.
-    """
-
-    weights: Path
-    classes: tuple[str, ...]
-    score: float
-    key: str
-
-
 def _pretrain(
     kind: str,
     backbone: str,
@@ -57,6 +41,7 @@ def _pretrain(
     data_key: list[str],
     schedule: Schedule,
     device: str,
+    ears: Ears | None = None,
 ) -> Pretrained:
     key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.transfer.pretraining"))
     multi_label = inputs.targets.ndim == 2
@@ -101,6 +86,8 @@ def _pretrain(
         tuple(classes),
         json.loads((folder / "history.json").read_text())["score"],
         key,
+        backbone,
+        ears,
     )
 
 
@@ -121,11 +108,12 @@ def pretrain_audio(
         front_end: how a clip becomes a spectrogram; the same as in fine-tuning.
     """
     present = clips["events"].str.get_dummies(";")
-    log_mels = log_mel_array(clips, front_end)
+    ears = Spectrograms(front_end)
+    log_mels = ears.arrays(clips)
     rows = _held_out_and_rest(len(clips))[1]
     inputs = Inputs(None, log_mels, present.to_numpy(np.float32), Normaliser.of(None, log_mels, rows))
     data_key = [*clips["sound_sha256"], *clips["events"], str(front_end)]
-    return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device)
+    return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device, ears)
 
 
 def pretrain_visual(
