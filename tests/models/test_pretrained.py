@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -13,9 +14,17 @@ from torch import nn
 from torchvision.models import WeightsEnum
 
 from advance_lib.cache import UserError
+from advance_lib.data.catalogue import read_catalogue
 from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.models.pretrained import imagenet_visual, official_audio, official_visual, read_official
+from advance_lib.models.pretrained import (
+    FRONT_END,
+    Spectrograms,
+    imagenet_visual,
+    official_audio,
+    official_visual,
+    read_official,
+)
 from advance_lib.training.loop import Schedule
 from advance_lib.transfer.recogniser import Recipe, build
 
@@ -260,3 +269,10 @@ def test_imagenet_without_a_connection(tmp_path, monkeypatch):
 def test_other_weights_of_torchvision(name, words):
     with pytest.raises(UserError, match=words):
         imagenet_visual(name)
+
+
+@pytest.mark.parametrize("ears", [Spectrograms(), Spectrograms(FRONT_END)])
+def test_one_recording_is_heard_as_all_are(tiny, ears):
+    pairs = read_catalogue(tiny).iloc[:3]
+    for sound, row in zip(pairs["sound"], ears.arrays(pairs), strict=True):
+        assert np.array_equal(ears.hear(sound).astype(np.float16), row)
