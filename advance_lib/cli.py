@@ -390,6 +390,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     warnings.showwarning = lambda message, *_, **__: print(f"advance: warning: {message}", file=sys.stderr)
     try:
+        if "dataset" in arguments:  # what is not there is refused before PyTorch is loaded
+            dataset_folder(arguments.dataset or os.environ.get("ADVANCE_DATASET", "miniature"))
         arguments.run(arguments)
     except UserError as error:
         print(f"advance: {error}", file=sys.stderr)

@@ -10,17 +10,16 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib.analysis.activation import activation_map, overlay
 from advance_lib.cache import UserError, written_whole
 from advance_lib.data.features import resized
-from advance_lib.data.media import read_clip, read_image
+from advance_lib.data.media import read_image
 from advance_lib.experiments.one_run import load_checkpoint, recipe_in
 from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.settings import Settings, Sources
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
@@ -64,7 +63,7 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
     model, normaliser, config = load_checkpoint(checkpoint)
     recipe, photograph, asked = recipe_in(config), read_image(image), config["request"]["settings"]
     sources = Sources(**asked.get("sources", {}))
-    heard = sources.front_end(recipe.preset).of(*read_clip(sound))
+    heard = sources.hearing(recipe.preset).hear(sound)
     inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
     return OnePair(checkpoint, photograph, model, recipe, sources, inputs, config)
 
@@ -91,14 +90,12 @@ def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
     """
     profile, sources = pair.config["request"]["settings"]["profile"], Sources(audio=pair.sources.audio)
     network = prepared(Settings(profile=profile, device=device, preset=pair.recipe.preset, sources=sources)).audio
-    teacher = BACKBONES[pair.recipe.audio](len(network.classes))
-    teacher.load_state_dict(load_file(network.weights))
     sounds = replace(pair.inputs, images=None)
 
     def read(model: nn.Module, batch: Batch) -> Tensor:
         return model(batch.log_mel).sigmoid()
 
-    found = predictions(start("cpu", "32-true"), teacher.eval(), sounds, np.arange(1), read)
+    found = predictions(start("cpu", "32-true"), network.open(), sounds, np.arange(1), read)
     return pd.Series(found[0], index=list(network.classes), name="y").sort_values(ascending=False)
 
 

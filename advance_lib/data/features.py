@@ -48,14 +48,6 @@ class FrontEnd:
     power: float = 2.0
     top_db: float | None = None
 
-    def of(self, samples: np.ndarray, rate: int) -> np.ndarray:
-        """Return a clip's log-mel spectrogram, (T, F) in dB; see `log_mel`."""
-        return log_mel(samples, rate, self)
-
-    def array(self, pairs: pd.DataFrame) -> np.ndarray:
-        """Return those of all clips, (pairs, T, F); see `log_mel_array`."""
-        return log_mel_array(pairs, self)
-
 
 PAPER_FRONT_END = FrontEnd()
 

@@ -18,8 +18,7 @@ from advance_lib.data.splits import THE_SPLIT, posterior_rows
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.miniature.world import World, render_aerial_set, render_event_set, render_world
-from advance_lib.models import others
-from advance_lib.models.pretrained import Pretrained
+from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Pretrained
 from advance_lib.training.devices import environment
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer.knowledge import Knowledge, knowledge_of
@@ -99,7 +98,7 @@ class Prepared:
         if shared is not self:
             return shared.visual
         if sources.visual != "rendered":
-            return others.VISUAL[sources.visual].open()
+            return THEIRS_VISUAL[sources.visual].get()
         pictures = render_aerial_set(sizes.aerial_pictures, sizes.image_side)
         raw = sources.raw_colours(preset)
         return pretrain_visual(pictures, sizes.image_side, sizes.visual, sizes.pretraining, self.settings.device, raw)
@@ -116,9 +115,9 @@ class Prepared:
         if shared is not self:
             return shared.audio
         if sources.audio != "rendered":
-            return others.AUDIO[sources.audio].open()
+            return THEIRS_AUDIO[sources.audio].get()
         clips = render_event_set(sizes.event_clips)
-        return pretrain_audio(clips, sizes.audio, sizes.pretraining, self.settings.device, sources.front_end(preset))
+        return pretrain_audio(clips, sizes.audio, sizes.pretraining, self.settings.device, preset.front_end)
 
     @property
     def teacher(self) -> Pretrained:
@@ -136,9 +135,9 @@ class Prepared:
         shared = self._sharing(split=THE_SPLIT)
         if shared is not self:
             return shared._arrays
-        front_end = self.settings.sources.front_end(self.settings.preset)
+        hearing = self.settings.sources.hearing(self.settings.preset)
         images = [image_array(part, self.sizes.image_side) for part in self.pairs]
-        sounds = [front_end.array(part) for part in self.pairs]
+        sounds = [hearing.arrays(part) for part in self.pairs]
         if len(self.pairs) == 1:
             return images[0], sounds[0]
         return np.concatenate(images), np.concatenate(sounds)
@@ -158,11 +157,9 @@ class Prepared:
         """What the teacher knows of the dataset's sounds."""
         settings, heard = self.settings, self._teaching
         rows = posterior_rows(self.data.pairs, settings.preset.posteriors)
-        data_key = digest(self.data.key(), str(heard.settings.sources.front_end(settings.preset)))
-        backbone = heard.settings.sources.audio_backbone(self.sizes)
-        return knowledge_of(
-            heard.audio, backbone, heard.inputs, data_key, rows, len(self.data.scenes), settings.preset, settings.device
-        )
+        data_key = digest(self.data.key(), str(heard.settings.sources.hearing(settings.preset)))
+        scenes = len(self.data.scenes)
+        return knowledge_of(heard.audio, heard.inputs, data_key, rows, scenes, settings.preset, settings.device)
 
     def given(self, recipe: Recipe) -> Given:
         """Return what a recogniser of a recipe learns from.
@@ -185,8 +182,8 @@ class Prepared:
             audio,
             self.teacher.key if recipe.transfer else None,
         ]
-        front_end = settings.sources.front_end(settings.preset)
-        seen_as = [self.sizes.image_side, settings.sources.raw_colours(settings.preset), str(front_end)]
+        hearing = settings.sources.hearing(settings.preset)
+        seen_as = [self.sizes.image_side, settings.sources.raw_colours(settings.preset), str(hearing)]
         return [self.data.key(), networks, seen_as]
 
     def _repr_html_(self) -> str:

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advance_lib.cache import UserError
-from advance_lib.data.features import FrontEnd
 from advance_lib.data.splits import THE_SPLIT, Split, split_named
 from advance_lib.experiments.profiles import Profile, get_profile
-from advance_lib.models import others
-from advance_lib.models.mn04 import EarlyMaps
+from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Hearing, Spectrograms
 from advance_lib.models.weights import weights_file
 from advance_lib.training.devices import accelerator
 from advance_lib.transfer.presets import PAPER, Preset, get_preset
 
-VISUAL, AUDIO = ("rendered", *others.VISUAL), ("rendered", *others.AUDIO)
+VISUAL, AUDIO = ("rendered", *THEIRS_VISUAL), ("rendered", *THEIRS_AUDIO)
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,9 @@ class Sources:
         Raises:
             UserError: names the file, and how to fetch it.
         """
-        for table, name in ((others.VISUAL, self.visual), (others.AUDIO, self.audio), (others.AUDIO, self.teaching)):
-            if name in table and table[name].weights:
-                weights_file(table[name].weights)
+        for table, name in ((THEIRS_VISUAL, self.visual), (THEIRS_AUDIO, self.audio), (THEIRS_AUDIO, self.teaching)):
+            if name in table and table[name].file:
+                weights_file(table[name].file)
 
     @property
     def teaching(self) -> str:
@@ -68,25 +66,24 @@ class Sources:
     @property
     def keeps_first_blocks(self) -> bool:
         """Whether N_a has blocks that are never trained, not even when the rest starts at random."""
-        return self.audio in others.AUDIO and others.AUDIO[self.audio].keeps_first_blocks
+        return self.audio in THEIRS_AUDIO and THEIRS_AUDIO[self.audio].keeps_first_blocks
 
     def visual_backbone(self, profile: Profile) -> str:
         """The name of N_v in `audiovisual.BACKBONES`."""
-        return others.VISUAL[self.visual].backbone if self.visual in others.VISUAL else profile.visual
+        return THEIRS_VISUAL[self.visual].backbone if self.visual in THEIRS_VISUAL else profile.visual
 
     def audio_backbone(self, profile: Profile) -> str:
         """The name of N_a in `audiovisual.BACKBONES`."""
-        return others.AUDIO[self.audio].backbone if self.audio in others.AUDIO else profile.audio
+        return THEIRS_AUDIO[self.audio].backbone if self.audio in THEIRS_AUDIO else profile.audio
 
     def raw_colours(self, preset: Preset) -> bool:
         """Whether photographs keep their colours from 0 to 255, as the authors' network expects them."""
-        theirs = others.VISUAL.get(self.visual)
+        theirs = THEIRS_VISUAL.get(self.visual)
         return preset.image_scale == "raw" or (theirs is not None and theirs.raw_colours)
 
-    def front_end(self, preset: Preset) -> FrontEnd | EarlyMaps:
-        """How N_a hears a clip."""
-        theirs = others.AUDIO.get(self.audio)
-        return (theirs and theirs.front_end) or preset.front_end
+    def hearing(self, preset: Preset) -> Hearing:
+        """How N_a hears a recording; the preset's front end is for the library's own."""
+        return THEIRS_AUDIO[self.audio].hearing if self.audio in THEIRS_AUDIO else Spectrograms(preset.front_end)
 
 
 RENDERED = Sources()

@@ -21,13 +21,12 @@ from torch import Tensor, nn
 from torchaudio.compliance.kaldi import get_mel_banks
 from torchaudio.functional import resample
 
-from advance_lib.cache import UserError
+from advance_lib.models.weights import REMEDY, filled, read_dictionary
 
 RATE = 32_000  # Hz
 MELS, N_FFT, WINDOW, HOP = 128, 1024, 800, 320  # bands, and samples at that rate
 HIGHEST = 15_000.0  # Hz
 CUT = 11  # features before it are the early part, from it on the late one
-REMEDY = "fetch it with `advance download weights mn04`"
 
 
 class Block(NamedTuple):
@@ -272,28 +271,7 @@ def load(path: Path | str, width: float = 0.4) -> EfficientAT:
         width: of the network in the file.
 
     Raises:
-        UserError: no such file, no state dict, or tensors that are missing, unknown or of another shape.
+        UserError: as for `weights.read_dictionary` and `weights.filled`.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; {REMEDY}")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken archive or pickle may raise anything
-        raise UserError(f"{path}: no weights ({type(error).__name__} while reading); {REMEDY}") from None
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise UserError(f"{path}: no state dict, that is, named tensors; {REMEDY}")
-    network = EfficientAT(width)
-    wanted = network.state_dict()
-    problems = [f"{name} is missing" for name in wanted if name not in found]
-    problems += [f"{name} is unknown" for name in found if name not in wanted]
-    problems += [
-        f"{name} has shape {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in found and found[name].shape != tensor.shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise UserError(f"{path}: no EfficientAT of width {width}: {', '.join(problems[:3])}{more}; {REMEDY}")
-    network.load_state_dict(found)
-    return network.eval()
+    path, remedy = Path(path).expanduser(), REMEDY.format("mn04")
+    return filled(EfficientAT(width), read_dictionary(path, remedy), path, remedy)

@@ -7,13 +7,22 @@ Chapter: The knowledge of sounds.
 """
 
 import os
+import re
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING
 
 from advance_lib.cache import UserError, build_folder, written_whole
 from advance_lib.data.fetching import USUAL, Patience, RemoteFile, download, is_whole, zenodo_files
 
+if TYPE_CHECKING:
+    from torch import nn
+
 RECORD = 4082894
+REMEDY = "fetch it with `advance download weights {}`"
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ def weights_file(name: str) -> Path:
     if name not in WEIGHTS:
         raise UserError(f"no weights '{name}'; there are {', '.join(WEIGHTS)}")
     weights = WEIGHTS[name]
-    remedy = f"fetch it with `advance download weights {weights.group}`"
+    remedy = REMEDY.format(weights.group)
     if not weights.path.is_file():
         raise UserError(f"{weights.path}: no such file; {remedy}")
     if weights.checksum and not is_whole(weights.path, weights.checksum):
@@ -119,3 +128,58 @@ def fetch_weights(name: str, patience: Patience = USUAL) -> list[Path]:
             for weights in group:
                 download(RemoteFile(weights.url, weights.path.name, weights.checksum), weights_folder(), patience)
     return [weights.path for weights in group]
+
+
+def read_dictionary(path: Path, remedy: str) -> Mapping:
+    """Return the dictionary in a file of ``torch.save``, on the CPU, without running what the file may ask for.
+
+    Args:
+        path: old or new format.
+        remedy: ends the message of an error.
+
+    Raises:
+        UserError: no such file, a damaged one, one that wants code to be run, or one that holds something else.
+    """
+    import torch  # here, for the graph of the book only asks where files lie
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {remedy}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # hints for whoever wrote the file
+            found = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # a damaged file may raise anything
+        if code := re.search(r"GLOBAL (\S+)", str(error)):
+            raise UserError(
+                f"{path}: refused, for it asks to run '{code[1]}'; a checkpoint needs tensors alone: have its author "
+                "save the network's state_dict()"
+            ) from None
+        raise UserError(
+            f"{path}: not a PyTorch checkpoint, or only a part of one ({type(error).__name__}); nothing in it was run; "
+            f"{remedy}"
+        ) from None
+    if not isinstance(found, Mapping):
+        raise UserError(f"{path}: it holds a {type(found).__name__}, expected is a dictionary of weights; {remedy}")
+    return found
+
+
+def filled(network: "nn.Module", state: Mapping, where: Path | str, remedy: str) -> "nn.Module":
+    """Return a network with weights that fit strictly, in evaluation mode.
+
+    Args:
+        network: whose weights are replaced.
+        state: its weights by name.
+        where: they come from, for the message.
+        remedy: ends the message.
+
+    Raises:
+        UserError: weights are missing, unknown or of another shape; one line names the first of them.
+    """
+    try:
+        network.load_state_dict({str(name): value for name, value in state.items()})
+    except RuntimeError as error:
+        problems = [shorten(line, 180, placeholder=" …").rstrip(".") for line in str(error).splitlines()[1:]]
+        more = f"; … ({len(problems)} in all)" if len(problems) > 3 else ""
+        listed = "; ".join(problems[:3]) + more
+        raise UserError(f"{where}: not the weights of this {type(network).__name__}: {listed}; {remedy}") from None
+    return network.eval()

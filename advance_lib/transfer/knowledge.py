@@ -11,16 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib.cache import code_digest, digest, entry, write_json, written_whole
-from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.models.pretrained import Pretrained
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.presets import PAPER, Preset
-from advance_lib.transfer.pretraining import Pretrained
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,6 @@ def event_relevance(soft_responses: np.ndarray, targets: np.ndarray, scenes: int
 
 def knowledge_of(
     network: Pretrained,
-    backbone: str,
     inputs: Inputs,
     data_key: str,
     rows: np.ndarray,
@@ -103,7 +100,6 @@ def knowledge_of(
 
     Args:
         network: N_a(0).
-        backbone: its name in `models.BACKBONES`.
         inputs: of the dataset; teacher and student see the same normalised spectrograms.
         data_key: hash of the dataset's files and split.
         rows: of the samples that posteriors and relevance are measured on, see `splits.posterior_rows`.
@@ -115,10 +111,8 @@ def knowledge_of(
     heard = digest(network.key, data_key, bands, code_digest("advance_lib.transfer.knowledge"))
 
     def hear(folder) -> None:
-        model = BACKBONES[backbone](len(network.classes))
-        model.load_state_dict(load_file(network.weights))
         fabric = start(device, "32-true")
-        listener = fabric.setup_module(model.eval())
+        listener = fabric.setup_module(network.open())
         sounds = Inputs(None, inputs.log_mels, inputs.targets, inputs.normaliser)
         every = np.arange(len(inputs.targets))
 

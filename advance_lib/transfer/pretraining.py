@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from advance_lib.cache import code_digest, digest, entry, remove, write_json
-from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array, log_mel_array
+from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.models.pretrained import Pretrained
+from advance_lib.models.pretrained import Hearing, Pretrained, Spectrograms
 from advance_lib.training.devices import start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
@@ -42,6 +42,7 @@ def _pretrain(
     data_key: list[str],
     schedule: Schedule,
     device: str,
+    hearing: Hearing | None = None,
 ) -> Pretrained:
     key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.transfer.pretraining"))
     multi_label = inputs.targets.ndim == 2
@@ -86,6 +87,8 @@ def _pretrain(
         tuple(classes),
         json.loads((folder / "history.json").read_text())["score"],
         key,
+        backbone,
+        hearing,
     )
 
 
@@ -100,17 +103,18 @@ def pretrain_audio(
 
     Args:
         clips: columns ``sound``, ``sound_sha256``, ``events`` (names joined by ``;``).
-        backbone: name in `models.BACKBONES`.
+        backbone: name in `audiovisual.BACKBONES`.
         schedule: epochs and learning rate.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         front_end: how a clip becomes a spectrogram; the same as in fine-tuning.
     """
     present = clips["events"].str.get_dummies(";")
-    log_mels = log_mel_array(clips, front_end)
+    hearing = Spectrograms(front_end)
+    log_mels = hearing.arrays(clips)
     rows = _held_out_and_rest(len(clips))[1]
     inputs = Inputs(None, log_mels, present.to_numpy(np.float32), Normaliser.of(None, log_mels, rows))
     data_key = [*clips["sound_sha256"], *clips["events"], str(front_end)]
-    return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device)
+    return _pretrain("audio", backbone, list(present.columns), inputs, data_key, schedule, device, hearing)
 
 
 def pretrain_visual(
@@ -126,7 +130,7 @@ def pretrain_visual(
     Args:
         pictures: columns ``image``, ``image_sha256``, ``category``.
         side: of the network's input in pixels.
-        backbone: name in `models.BACKBONES`.
+        backbone: name in `audiovisual.BACKBONES`.
         schedule: epochs and learning rate.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         raw_colours: colours from 0 to 255; the same as in fine-tuning.

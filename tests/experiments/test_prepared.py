@@ -13,7 +13,7 @@ from advance_lib.experiments.runs import Request, _key, finished, known_of, load
 from advance_lib.experiments.sources import Networks, Sources
 from advance_lib.models import weights
 from advance_lib.models.efficientat import EfficientAT
-from advance_lib.models.pretrained import FRONT_END
+from advance_lib.models.pretrained import FRONT_END, Spectrograms
 from advance_lib.transfer.presets import CODE, PAPER
 from advance_lib.transfer.recogniser import build
 
@@ -43,7 +43,7 @@ def test_a_source_that_is_not_known():
 def test_what_each_source_expects():
     profile = get_profile("paper")
     official = Sources("official", "official")
-    assert official.front_end(PAPER) == FRONT_END == CODE.front_end != Sources().front_end(PAPER)
+    assert official.hearing(PAPER) == Spectrograms(FRONT_END) == Sources().hearing(CODE) != Sources().hearing(PAPER)
     assert official.raw_colours(PAPER) and not Sources("imagenet").raw_colours(PAPER)
     assert official.visual_backbone(profile) == "resnet101" and official.audio_backbone(profile) == "resnet50 audio"
     assert [s.new_event_head for s in (Sources(), MN04, TAUGHT, Sources(audio="mn04", teacher="mn04"))] == [

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torchvision
 
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, partly_fixed
 
 
 @pytest.fixture
@@ -58,3 +58,7 @@ def test_paper_networks_have_torchvisions_keys():
     assert ours.features == audio.features == 2048
     differing = {name for name, value in audio.state_dict().items() if value.shape != resnet50.state_dict()[name].shape}
     assert differing == {"conv1.weight"} and audio.conv1.weight.shape == (64, 1, 7, 7) and audio.conv1.stride == (1, 1)
+
+
+def test_one_network_has_blocks_that_are_never_trained():
+    assert [name for name in BACKBONES if partly_fixed(name)] == ["mn04"]

@@ -6,10 +6,10 @@ from safetensors.torch import save_file
 from sklearn.decomposition import PCA
 
 from advance_lib.models.audiovisual import BACKBONES
+from advance_lib.models.pretrained import Pretrained
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.transfer import knowledge
 from advance_lib.transfer.knowledge import event_relevance, knowledge_of, posteriors, sigmoid
-from advance_lib.transfer.pretraining import Pretrained
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def listener(tmp_path):
     torch.manual_seed(0)
     network = BACKBONES["narrow audio"](6).eval()
     save_file(network.state_dict(), tmp_path / "network.safetensors")
-    pretrained = Pretrained(tmp_path / "network.safetensors", tuple("abcdef"), 50.0, "a key")
+    pretrained = Pretrained(tmp_path / "network.safetensors", tuple("abcdef"), 50.0, "a key", "narrow audio")
     log_mels = np.random.default_rng(0).normal(-40, 15, (24, 400, 64)).astype(np.float16)
     targets = np.tile([0, 1, 2], 8)
     rows = np.arange(15)
@@ -70,7 +70,7 @@ def listener(tmp_path):
 
 def test_knowledge_is_that_of_the_network_and_of_the_training_split(listener, monkeypatch):
     network, pretrained, inputs, rows = listener
-    found = knowledge_of(pretrained, "narrow audio", inputs, "data", rows, 3, device="cpu")
+    found = knowledge_of(pretrained, inputs, "data", rows, 3, device="cpu")
     with torch.inference_mode():
         own = network(inputs.batch(np.arange(24), augment=False).log_mel).numpy()
     assert np.allclose(found.pre_activations, own, atol=1e-4) and found.events == tuple("abcdef")
@@ -79,18 +79,18 @@ def test_knowledge_is_that_of_the_network_and_of_the_training_split(listener, mo
     wanted = [y[:15][inputs.targets[:15] == k].mean(0) for k in range(3)]
     assert np.allclose(found.posteriors, wanted, atol=1e-5)
     monkeypatch.setattr(knowledge, "predictions", lambda *_: pytest.fail("heard again"))
-    again = knowledge_of(pretrained, "narrow audio", inputs, "data", rows, 3, device="cpu")
+    again = knowledge_of(pretrained, inputs, "data", rows, 3, device="cpu")
     assert np.array_equal(again.relevance, found.relevance)
 
 
 def test_test_recordings_do_not_reach_the_posteriors(listener):
     """Other test recordings, the same knowledge of scenes."""
     _, pretrained, inputs, rows = listener
-    found = knowledge_of(pretrained, "narrow audio", inputs, "data", rows, 3, device="cpu")
+    found = knowledge_of(pretrained, inputs, "data", rows, 3, device="cpu")
     changed = inputs.log_mels.copy()
     changed[18:] += 20
     other = Inputs(None, changed, inputs.targets, inputs.normaliser)
-    again = knowledge_of(pretrained, "narrow audio", other, "other data", rows, 3, device="cpu")
+    again = knowledge_of(pretrained, other, "other data", rows, 3, device="cpu")
     assert np.array_equal(found.posteriors, again.posteriors) and np.array_equal(found.relevance, again.relevance)
     assert not np.allclose(found.pre_activations[18:], again.pre_activations[18:])
 

@@ -199,4 +199,4 @@ def test_event_losses_of_scenes_stay_finite_in_bfloat16():
         with torch.autocast("cpu", dtype=torch.bfloat16):
             found = e(given, torch.tensor([0, 1]), teacher, posteriors, relevance, 0.001)
         found.backward()
-        assert torch.isfinite(given.grad).all() and float(found) == pytest.approx(float(exact), rel=1e-2)
+        assert torch.isfinite(given.grad).all() and found.item() == pytest.approx(exact.item(), rel=1e-2)
