@@ -77,4 +77,4 @@ clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake
 
 lock: $(READY)  ## renew requirements.txt from pyproject.toml
-	PATH="$$PATH:$(BIN)" uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements.txt
+	PATH="$$PATH:$(BIN)" uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --all-extras --group dev -o requirements.txt
