@@ -23,7 +23,7 @@ READY := .venv/.ready
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test test-slow test-browser lab outputs slides study clean lock
+.PHONY: help book check test test-slow test-browser lab outputs slides study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ book: $(READY)  ## train what is missing and build the book
 	@mkdir -p _build
 	@$(BIN)/snakemake --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config $(ASKED)
 	@echo "The book: $$($(BIN)/python workflow/pages.py where $(ASKED))"
+
+check: $(READY)  ## style and the fast tests, before every commit: two minutes
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/pytest -n $(CORES) -m 'not slow and not trains' tests
 
 test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
