@@ -28,7 +28,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 1073741824
 export MALLOC_TOP_PAD_ ?= 67108864
 export TQDM_MININTERVAL ?= 2
 
-.PHONY: help book test test-slow test-browser lab outputs slides study clean lock
+.PHONY: help book check test test-slow test-browser lab outputs slides study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,10 @@ book: $(READY)  ## train what is missing and build the book
 	@mkdir -p _build
 	@$(BIN)/snakemake --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config $(ASKED)
 	@echo "The book: $$($(BIN)/python workflow/pages.py where $(ASKED))"
+
+check: $(READY)  ## style and the fast tests, before every commit: two minutes
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/pytest -n $(CORES) -m 'not slow and not trains' tests
 
 test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -82,4 +86,4 @@ clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake
 
 lock: $(READY)  ## renew requirements.txt from pyproject.toml
-	PATH="$$PATH:$(BIN)" uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements.txt
+	PATH="$$PATH:$(BIN)" uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --all-extras --group dev -o requirements.txt

@@ -10,6 +10,17 @@ from tests.pairs import write_pair
 
 os.environ["TQDM_DISABLE"] = "1"
 
+TRAINING = {"quick"}  # fixtures
+BUILDING = {Path(__file__).parent / room for room in ("book", "bench")}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what trains or builds pages, so that `make check` leaves it out."""
+    for item in items:
+        if TRAINING.intersection(item.fixturenames) or BUILDING.intersection(item.path.parents):
+            item.add_marker("trains")
+
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

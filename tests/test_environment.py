@@ -14,8 +14,8 @@ LOCK = (ROOT / "requirements.txt").read_text()
 
 
 def wanted():
-    groups = PROJECT["dependency-groups"]
-    named = [line for group in groups.values() for line in group if isinstance(line, str)]
+    groups = [*PROJECT["dependency-groups"].values(), *PROJECT["project"]["optional-dependencies"].values()]
+    named = [line for group in groups for line in group if isinstance(line, str)]
     return [Requirement(line) for line in [*PROJECT["project"]["dependencies"], *named]]
 
 
