@@ -85,6 +85,11 @@ class Cell:
         return ("L_E1 + βL_E2" if self.transfer == "E" else f"L_{self.transfer}") + mark
 
     @property
+    def label(self) -> str:
+        """Inputs and approach, such as ``Image + sound, + L_E``."""
+        return f"{self.inputs}, {self.heading}"
+
+    @property
     def short(self) -> str:
         """A short name among cells that see: the senses for L_s alone, else the transfer, such as ``L_SQ|Na``."""
         return self.senses.replace("+", " + ") if self.transfer is None else self.heading.removeprefix("+ ")

@@ -18,6 +18,7 @@ from advance_lib.data.splits import THE_SPLIT, posterior_rows
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.miniature.world import World, render_aerial_set, render_event_set, render_world
+from advance_lib.models.audiovisual import partly_fixed
 from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Pretrained
 from advance_lib.training.devices import environment
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -168,7 +169,7 @@ class Prepared:
         that gets no input is part of the network all the same.
         """
         visual = self.visual.weights if recipe.pretrained else None
-        audio = self.audio.weights if recipe.pretrained or self.settings.sources.keeps_first_blocks else None
+        audio = self.audio.weights if recipe.pretrained or partly_fixed(recipe.audio) else None
         knowledge = self.knowledge if recipe.transfer else None
         rows, scenes = self.data.rows(), len(self.data.scenes)
         return Given(self.inputs, rows, scenes, visual, audio, knowledge, self.settings.device)
@@ -176,7 +177,7 @@ class Prepared:
     def key(self, recipe: Recipe) -> list:
         """Return what of the data and the networks determines a run of a recipe."""
         settings = self.settings
-        audio = self.audio.key if recipe.pretrained or settings.sources.keeps_first_blocks else None
+        audio = self.audio.key if recipe.pretrained or partly_fixed(recipe.audio) else None
         networks = [
             self.visual.key if recipe.pretrained else None,
             audio,

@@ -63,11 +63,6 @@ class Sources:
         """Whether the student is not the teacher's own network, so that |Na needs a new event head."""
         return self.teaching != self.audio
 
-    @property
-    def keeps_first_blocks(self) -> bool:
-        """Whether N_a has blocks that are never trained, not even when the rest starts at random."""
-        return self.audio in THEIRS_AUDIO and THEIRS_AUDIO[self.audio].keeps_first_blocks
-
     def visual_backbone(self, profile: Profile) -> str:
         """The name of N_v in `audiovisual.BACKBONES`."""
         return THEIRS_VISUAL[self.visual].backbone if self.visual in THEIRS_VISUAL else profile.visual

@@ -257,7 +257,7 @@ def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for cell, table in tables.items():
         colour = loss_colour(cell)
         at = 100 * table[["confidence", "accuracy"]].to_numpy().T
-        axis.plot(*at, color=colour, label=f"{Cell.named(cell).inputs}, {Cell.named(cell).heading}")
+        axis.plot(*at, color=colour, label=Cell.named(cell).label)
         axis.scatter(*at, s=12 + 250 * table["share"], color=colour, alpha=0.7, clip_on=False, zorder=3)
     axis.set(xlabel="confidence in %", ylabel="accuracy in %", xlim=(0, 100), ylim=(0, 100))
     axis.legend(frameon=False, fontsize=9)

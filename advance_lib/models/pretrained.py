@@ -273,7 +273,6 @@ class Theirs(NamedTuple):
         hearing: how it hears; None for a visual network.
         raw_colours: a visual network that expects colours from 0 to 255, not normalised.
         file: which of `weights.WEIGHTS` it needs; None where another library keeps its weights.
-        keeps_first_blocks: they are never trained, not even when the rest starts at random.
     """
 
     backbone: str
@@ -281,7 +280,6 @@ class Theirs(NamedTuple):
     hearing: Hearing | None = None
     raw_colours: bool = False
     file: str | None = None
-    keeps_first_blocks: bool = False
 
 
 THEIRS_VISUAL = {
@@ -292,5 +290,5 @@ THEIRS_AUDIO = {
     "official": Theirs(
         AUDIO, lambda: official_audio(weights_file("AudioSet")), Spectrograms(FRONT_END), file="AudioSet"
     ),
-    "mn04": Theirs("mn04", lambda: mn04_audio(weights_file("mn04")), EarlyMaps(), file="mn04", keeps_first_blocks=True),
+    "mn04": Theirs("mn04", lambda: mn04_audio(weights_file("mn04")), EarlyMaps(), file="mn04"),
 }

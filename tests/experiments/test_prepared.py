@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from advance_lib.experiments.sources import Networks, Sources
 from safetensors.torch import load_file
 
 from advance_lib.analysis.one_pair import open_pair, recognise
@@ -10,7 +11,6 @@ from advance_lib.cache import UserError, file_digest
 from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.profiles import get_profile
 from advance_lib.experiments.runs import Request, _key, finished, known_of, load_checkpoint, pretrained_networks
-from advance_lib.experiments.sources import Networks, Sources
 from advance_lib.models import weights
 from advance_lib.models.efficientat import EfficientAT
 from advance_lib.models.pretrained import FRONT_END, Spectrograms
