@@ -125,11 +125,13 @@ def _say_lines(lines: pd.DataFrame, named: list[tuple[str, ...] | None], names: 
     for remedy, as_meant, of_file in MISREADINGS:
         files = set(map(of_file, ids))
         if 2 * sum(as_meant(name) in files for name in unknown) > len(unfit):
-            raise DatasetError(f"{said}; a pair is {_called(names, key)}: {remedy}")
+            raise DatasetError(f"{said}; a pair is {_called(names.head(1), key)}: {remedy}")
     if len(unknown) == 0:
         said += f"; their ids do, but in other scenes (there are {_some(sorted(set(names['scene'])))})"
     if len(unfit) == len(lines):
-        raise DatasetError(f"{said}; a pair is {_called(names, key)}: mend {' and '.join(key)}, or remove the table")
+        raise DatasetError(
+            f"{said}; a pair is {_called(names.head(1), key)}: mend {' and '.join(key)}, or remove the table"
+        )
     warnings.warn(f"{said}; mend or remove them", stacklevel=4)
 
 

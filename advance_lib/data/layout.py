@@ -176,7 +176,7 @@ def read_layout(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
                 problems.append(f"{sense}/{scene}/{pair_id}: several files ({names}); keep one")
         sides[sense] = files.drop_duplicates(["scene", "id"], keep=False)
     for _, group in pd.concat(aside).groupby("aside"):
-        warnings.warn(f"{folder}: left aside {_described(group, folder)}", stacklevel=3)
+        warnings.warn(f"{folder}: left aside: {_described(group, folder)}", stacklevel=3)
     names = pd.concat([files.loc[files["aside"] == "", ["scene", "id"]] for files in found.values()]).drop_duplicates()
     pairs = sides["vision"].merge(
         sides["sound"], on=["scene", "id"], how="outer", suffixes=("_image", "_sound"), indicator="sides"

@@ -81,7 +81,7 @@ def test_a_pair_that_is_left_out_is_not_missed_again(folder):
 @pytest.mark.parametrize(
     ("lines", "cause"),
     [
-        ("1,x\n2,x\n2_1,x\n3,x\n", "4 of 4 lines fit no pair, .*'1', .*; a pair is '00001', .* leading zeros"),
+        ("1,x\n2,x\n2_1,x\n3,x\n", "4 of 4 lines fit no pair, .*'1', .*; a pair is '00001': leading zeros"),
         ("1.0,x\n2.0,x\n3.0,x\n", "leading zeros"),
         ("1,x\n2,x\n00002_1,x\n3,x\n", "3 of 4 lines fit no pair.*leading zeros"),  # siblings are text to a spreadsheet
         ("00001.jpg,x\n00002.jpg,x\n00003.jpg,x\n", "names of files: write them without folder and suffix"),

@@ -35,9 +35,9 @@ def test_files_left_aside_are_counted_by_reason_in_a_line_each(tiny):
     count, warned = said(tiny)
     assert count == 42 and len(warned) == 3
     depth, hidden, suffix = sorted(warned, key=lambda words: ("directly" not in words, "hidden" not in words))
-    assert "left aside 4 file(s) do" in depth and "3 .jpg, 1 .png; such as vision/ice/more/0.jpg" in depth
-    assert "left aside 2 file(s) are hidden (1 .jpg, 1 .wav; such as vision/.c/x/0.jpg)" in hidden
-    assert "left aside 4 file(s) have another suffix" in suffix and "3 .m4a, 1 .xml" in suffix and "ffmpeg" in suffix
+    assert "left aside: 4 file(s) do" in depth and "3 .jpg, 1 .png; such as vision/ice/more/0.jpg" in depth
+    assert "left aside: 2 file(s) are hidden (1 .jpg, 1 .wav; such as vision/.c/x/0.jpg)" in hidden
+    assert "left aside: 4 file(s) have another suffix" in suffix and "3 .m4a, 1 .xml" in suffix and "ffmpeg" in suffix
 
 
 def test_what_systems_leave_behind_is_not_worth_a_word(tiny):
