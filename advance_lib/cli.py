@@ -39,13 +39,18 @@ def render(arguments: argparse.Namespace) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    from advance_lib.data.catalogue import siblings_per_location
+    from advance_lib.data.catalogue import siblings_per_location, what_is_too_small
+    from advance_lib.data.given import other_columns
     from advance_lib.experiments.prepared import prepared
 
-    pairs = prepared(_settings(arguments)).data.catalogue
+    data = prepared(_settings(arguments)).data
+    pairs = data.catalogue
     print(siblings_per_location(pairs).round(2).to_string())
     print(f"{len(pairs)} usable pairs at {pairs['location'].nunique()} locations")
     print("; ".join(f"{name}: {count} pairs" for name, count in pairs["split"].value_counts().items()))
+    if carried := other_columns(data.folder):
+        print(f"pairs.csv: not used here: {', '.join(carried)}")
+    print(*what_is_too_small(pairs), sep="\n", end="")
 
 
 def step(arguments: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from sklearn.metrics import pairwise_distances, silhouette_samples
 from torch import Tensor, nn
 
 from advance_lib.data.dataset import Dataset
+from advance_lib.data.given import given_columns
 from advance_lib.experiments.runs import Run
 from advance_lib.models.audioset import event_names
 from advance_lib.training.inputs import Batch
@@ -218,12 +219,10 @@ def mixed_events(data: Dataset) -> list[list[str]] | None:
         data: a dataset; ``pairs.csv`` beside its folders may have columns ``scene``, ``id`` and ``events``, names
             joined by ``;``.
     """
-    path = data.folder / "pairs.csv"
-    if not path.exists() or not {"events", "id"} <= set(table := pd.read_csv(path, dtype=str, index_col=False)):
+    given = given_columns(data.folder, data.catalogue)
+    if "events" not in given:
         return None
-    keys = [column for column in ("scene", "id") if column in table]
-    merged = data.catalogue[["scene", "id"]].merge(table[[*keys, "events"]], how="left", on=keys)
-    return [names.split(";") if names else [] for names in merged["events"].fillna("")]
+    return [names.split(";") if names else [] for names in given["events"].fillna("")]
 
 
 def recall_of_mixed(responses: np.ndarray, mixed: list[list[str]], top: int = 5) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from advance_lib.cache import UserError, written_whole
 from advance_lib.data.published import SCENES
+from advance_lib.data.tables import read_rows
 
 LEAVE_OUT = "none"
 
@@ -61,22 +62,6 @@ def write_review(path: Path, rows: Iterable[Row]) -> None:
         partial.write_bytes(text.getvalue().encode("utf-8-sig"))  # the mark tells Excel that this is UTF-8
 
 
-def _records(path: Path) -> list[list[str]]:
-    """Return the cells of a CSV file with commas, semicolons or tabs, the header first."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; the step review writes it") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not in UTF-8; save it as 'CSV UTF-8 (comma delimited)'") from None
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise UserError(f"{path}: not a table ({error}); save it as CSV") from None
-
-
 def _plain(scene: str) -> str:
     return " ".join(scene.replace("_", " ").lower().split())
 
@@ -97,22 +82,19 @@ def read_review(
     Raises:
         UserError: no such table, or the rows that cannot be used, with what they may say.
     """
-    header, *records = _records(path) or [[]]
-    header = [name.strip().lower() for name in header]
+    try:
+        header, records = read_rows(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; the step review writes it") from None
     if missing := [name for name in ("id", "suggestion", "scene") if name not in header]:
         raise UserError(f"{path}: no column '{missing[0]}'; its first row must be {','.join(COLUMNS)}")
     rows, problems = [], []
-    for number, cells in enumerate(records, 2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if any(cell.strip() for cell in cells[len(header) :]):
-            problems.append(f"row {number}: more cells than the first row")
-        named = dict(zip(header, cells, strict=False))
-        row = {name: named.get(name, "") for name in COLUMNS}
+    for number, cells in records.items():
+        row = {name: cells.get(name, "") for name in COLUMNS}
         row |= {"id": row["id"].strip(), "scene": _plain(row["scene"])}
         if row["scene"] not in ("", LEAVE_OUT, *scenes):
             problems.append(
-                f"row {number} (id {row['id']}): unknown scene '{named['scene']}'; known are {', '.join(scenes)}, "
+                f"row {number} (id {row['id']}): unknown scene '{cells['scene']}'; known are {', '.join(scenes)}, "
                 f"and {LEAVE_OUT} to leave the place out"
             )
         if suggestions is not None and row["suggestion"] != suggestions.get(row["id"], row["suggestion"]):

@@ -4,7 +4,8 @@ A dataset is two folders, ``vision/<scene>/<id>.jpg`` and ``sound/<scene>/<id>.w
 folders that are there, so a user's own classes work. An id is a location's number, with ``_1``, ``_2``, …
 for the siblings of that location (section 3). A ``pairs.csv`` beside the two folders, with a column ``id`` (and
 ``scene``, where ids repeat across scenes), overrides that reading of names with a column ``location``, and has
-room for a split of one's own: a column ``split`` of train, validation and test.
+room for a split of one's own: a column ``split`` of train, validation and test. However a spreadsheet wrote that
+table, it is read as it was meant, and what fits nothing is said.
 
 Chapter: The dataset.
 """
@@ -17,43 +18,19 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from advance_lib.cache import UserError, build_folder, code_digest, cores, digest, file_digest, written_whole
-from advance_lib.data.media import IMAGE_SUFFIXES, SOUND_SUFFIXES, MediaError, read_clip, read_image
+from advance_lib.cache import build_folder, code_digest, cores, digest, file_digest, written_whole
+from advance_lib.data.given import given_columns
+from advance_lib.data.layout import DatasetError, read_layout
+from advance_lib.data.media import IMAGE_SUFFIXES, MediaError, read_clip, read_image
 
 COLUMNS = ["id", "scene", "location", "image", "sound", "image_sha256", "sound_sha256"]
 SIBLING = re.compile(r"(\d+)_\d{1,2}")
-SENSES = {"vision": IMAGE_SUFFIXES, "sound": SOUND_SUFFIXES}
-
-
-class DatasetError(UserError):
-    """A dataset folder that cannot be used as it is; the message lists every offender."""
 
 
 def location_of(pair_id: str) -> str:
     """Return the location of a pair: ``"00414_2"`` and ``"00414"`` lie at ``"00414"``."""
     match = SIBLING.fullmatch(pair_id)
     return match.group(1) if match else pair_id
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a name of a file is UTF-8; Python keeps other bytes as halves of characters."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _files(folder: Path, sense: str) -> pd.DataFrame:
-    root = folder / sense
-    if not root.is_dir():
-        raise DatasetError(
-            f"{folder}: no folder '{sense}'; a dataset is vision/<scene>/<id>.jpg and sound/<scene>/<id>.wav"
-        )
-    rows = [
-        (path.parent.name, path.stem, path)
-        for path in sorted(root.glob("*/*"))
-        if path.suffix.lower() in SENSES[sense] and not path.name.startswith(".")
-    ]
-    if unreadable := [str(path) for *_, path in rows if not _is_text(str(path))]:
-        raise DatasetError(f"{unreadable[0]!r}: this name is no UTF-8; rename the file or its folder")
-    return pd.DataFrame(rows, columns=["scene", "id", "path"])
 
 
 def _check(path: Path) -> tuple[str, str]:
@@ -106,7 +83,8 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     """Read and check a dataset folder.
 
     Pairs are matched by scene and id, never by the order of a listing. Every file is decoded once, and
-    what was found is remembered until the file changes.
+    what was found is remembered until the file changes. Warns of files that are left aside and of what ``pairs.csv``
+    says in vain.
 
     Args:
         folder: holds ``vision`` and ``sound``.
@@ -122,22 +100,7 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     folder = Path(folder).expanduser().absolute()
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give the folder that holds 'vision' and 'sound'")
-    sides = {sense: _files(folder, sense) for sense in SENSES}
-    problems: list[str] = []
-    for sense, files in sides.items():
-        for (scene, pair_id), group in files.groupby(["scene", "id"]):
-            if len(group) > 1:
-                names = ", ".join(path.name for path in group["path"])
-                problems.append(f"{sense}/{scene}/{pair_id}: several files ({names}); keep one")
-        sides[sense] = files.drop_duplicates(["scene", "id"], keep=False)
-    pairs = sides["vision"].merge(
-        sides["sound"], on=["scene", "id"], how="outer", suffixes=("_image", "_sound"), indicator="sides"
-    )
-    for row in pairs[pairs["sides"] != "both"].itertuples():
-        there, missing = ("image", "sound") if row.sides == "left_only" else ("sound", "image")
-        path = getattr(row, f"path_{there}")
-        problems.append(f"{path}: has no {missing} of the same id; add it or remove the file")
-    pairs = pairs[pairs["sides"] == "both"]
+    pairs, names, problems = read_layout(folder)
     checked = _checked(folder, [*pairs["path_image"], *pairs["path_sound"]])
     problems += [problem for problem in checked["problem"] if problem]
     if problems and not skip_broken:
@@ -159,7 +122,11 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     if pairs.empty:
         raise DatasetError(f"{folder}: no usable pair; expected vision/<scene>/<id>.jpg and sound/<scene>/<id>.wav")
     pairs = pairs.sort_values(["scene", "id"], ignore_index=True)
-    pairs = _with_given_columns(pairs, folder / "pairs.csv")
+    given = given_columns(folder, pairs, names)
+    if "location" in given:
+        pairs["location"] = given["location"].fillna(pairs["location"])
+    if "split" in given:
+        pairs["split"] = given["split"]
     catalogue = pairs[[column for column in (*COLUMNS, "split") if column in pairs]]
     if len(repeated := repeated_contents(catalogue)):
         warnings.warn(
@@ -168,28 +135,6 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
             stacklevel=2,
         )
     return catalogue
-
-
-def _with_given_columns(pairs: pd.DataFrame, table: Path) -> pd.DataFrame:
-    """Return the pairs with the locations and the split of ``pairs.csv``, where it has them."""
-    if not table.exists():
-        return pairs
-    try:  # only what is empty is missing: a place may be called NA; a comma at every line's end shifts nothing
-        given = pd.read_csv(table, dtype=str, keep_default_na=False, na_values=[""], index_col=False)
-    except (OSError, ValueError) as error:
-        problem = " ".join(str(error).split())
-        raise DatasetError(f"{table}: no table in UTF-8 with commas ({problem}); mend it or remove it") from None
-    columns = [column for column in ("location", "split") if column in given]
-    if "id" not in given or not columns:
-        return pairs
-    key = [column for column in ("scene", "id") if column in given]
-    if given.duplicated(key).any():
-        double = given.loc[given.duplicated(key), "id"].iloc[0]
-        raise DatasetError(f"{table}: id {double} occurs twice; keep one line per pair")
-    given = pairs[key].merge(given[[*key, *columns]], how="left", on=key)
-    if "location" in given:
-        given["location"] = given["location"].fillna(pairs["location"])
-    return pairs.assign(**given[columns])
 
 
 def repeated_contents(catalogue: pd.DataFrame) -> pd.DataFrame:
@@ -210,3 +155,27 @@ def siblings_per_location(catalogue: pd.DataFrame) -> pd.DataFrame:
     """Return pairs, locations and pairs per location of each scene (compare Fig. 3)."""
     table = catalogue.groupby("scene").agg(pairs=("id", "size"), locations=("location", "nunique"))
     return table.assign(pairs_per_location=table["pairs"] / table["locations"])
+
+
+def what_is_too_small(catalogue: pd.DataFrame) -> list[str]:
+    """Return what the test pairs of a dataset are too few for, a sentence each; nothing where they suffice.
+
+    Args:
+        catalogue: as from `read_catalogue`, with a column ``split``.
+    """
+    test = catalogue[catalogue["split"] == "test"]
+    places = test.groupby("scene")["location"].nunique()
+    said = []
+    if len(test) < 10:
+        said.append(
+            f"{len(test)} test pairs: ten are needed to say which events speak for which scenes (five that have an "
+            "event, five that have not)"
+        )
+    if (count := test["location"].nunique()) < 10:
+        said.append(f"{count} test locations: intervals over fewer than ten are rough, and few differences are certain")
+    if lone := list(places.index[places == 1]):
+        said.append(
+            f"one test location in {', '.join(lone)}: how alike the places of a scene are, and its F-score, rest on a "
+            "single place"
+        )
+    return said

@@ -6,7 +6,6 @@ the place instead of the scene.
 Chapter: The dataset.
 """
 
-import re
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ import pandas as pd
 
 from advance_lib.cache import UserError
 from advance_lib.data.catalogue import DatasetError
+from advance_lib.data.tables import read_rows
 
 SPLITS = ("train", "validation", "test")
 NOT_GIVEN = "no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split"
@@ -220,7 +220,7 @@ class Split:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of absent pairs, said when the files are read
                 official_split(pd.DataFrame(names, columns=["scene", "id"], dtype=str))
-        elif not re.search(r"\bsplit\b", _heading(folder / "pairs.csv"), re.IGNORECASE):
+        elif not (table := folder / "pairs.csv").is_file() or "split" not in read_rows(table)[0]:
             raise DatasetError(NOT_GIVEN)
 
     def applied(self, catalogue: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -241,10 +241,6 @@ class Split:
             if self.by != "pair" and not row.all():
                 raise DatasetError(f"{folder}: scene '{scene}' has no {row.index[row == 0][0]} pairs; {remedy}")
         return split
-
-
-def _heading(table: Path) -> str:
-    return table.open(encoding="utf-8", errors="replace").readline() if table.is_file() else ""
 
 
 THE_SPLIT = Split()

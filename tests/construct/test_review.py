@@ -66,7 +66,8 @@ def test_rows_may_be_sorted_but_not_lost_doubled_or_invented(table):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.filterwarnings("ignore:.*Windows-1252")
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_what_spreadsheets_make_of_it(table, delimiter, mark, end):
     lines = [[*COLUMNS], *[[getattr(row, name) for name in COLUMNS] for row in ROWS], [""] * len(COLUMNS)]
@@ -87,10 +88,8 @@ def test_columns_may_be_moved_added_and_dropped(table):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no column 'id'"),
+        (b"", "it is empty"),
         (b"id,suggestion\n7,beach\n", "no column 'scene'"),
-        ("id,suggestion,scene,note\n7,beach,,für\n".encode("cp1252"), "not in UTF-8; save it as 'CSV UTF-8"),
-        ("id,suggestion,scene\n7,beach,\n".encode("utf-16"), "not in UTF-8"),
         (b"PK\x03\x04\x14\x00\x06\x00\x08", "no column"),
         (b"id,suggestion,scene\n7,beach,,forest\n", "row 2: more cells than the first row"),
         (b"id,suggestion,scene\n7," + b"x" * 200_000, "not a table"),
@@ -135,6 +134,7 @@ def test_any_table_comes_back_as_it_was(tmp_path_factory, written, order):
     assert read_review(path, {row.id: row.suggestion for row in written}) == written
 
 
+@pytest.mark.filterwarnings("ignore:.*Windows-1252")
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("review") / "review.csv"

@@ -13,7 +13,9 @@ from advance_lib.data.catalogue import (
     location_of,
     read_catalogue,
     siblings_per_location,
+    what_is_too_small,
 )
+from advance_lib.data.splits import split_by_location
 from tests.pairs import write_pair
 
 
@@ -140,13 +142,23 @@ def test_folders_that_are_no_dataset(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"\n\n", "id,location\n00000,Orléans\n".encode("latin1"), b"id,location\n0,a\n1,b,c\n", b'id,"x\n', None],
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"id,location\n0,a\n1,b,c\n", "row 3: more cells"),
+        (b'id,"x\n', "not a table"),
+        (b"PK\x03\x04\xff\0\0", "bytes of 0"),
+        (b"0,here\n1,there\n", r"no column 'id' in its first row \(0, here\)"),
+        (b"id,location,Location\n00000,a,b\n", "two columns 'location'"),
+        (None, "not a table"),
+    ],
 )
-def test_a_table_that_cannot_be_read_is_named(tiny, content):
+def test_a_table_that_cannot_be_read_is_named(tiny, content, words):
     (tiny / "pairs.csv").mkdir() if content is None else (tiny / "pairs.csv").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"pairs\.csv: no table in UTF-8 with commas \(.*\); mend it or remove it$"):
+    with pytest.raises(DatasetError, match=rf"pairs\.csv: .*{words}") as caught:
         read_catalogue(tiny)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_comma_at_the_end_of_every_line_shifts_nothing(tiny):
@@ -170,6 +182,18 @@ def test_a_name_that_is_no_text_is_named(tiny):
             pass
     with pytest.raises(DatasetError, match=r"ice/.udcff.udcfe\.jpg': this name is no UTF-8; rename the file"):
         read_catalogue(tiny)
+
+
+def test_what_a_small_set_does_not_allow(tiny):
+    """Three scenes of ten places have two test places each: too few for ten test pairs, if there are no siblings."""
+    for path in tiny.glob("*/*/*_1.*"):
+        path.unlink()
+    table = read_catalogue(tiny)
+    said = what_is_too_small(table.assign(split=split_by_location(table)))
+    assert len(said) == 2 and said[0].startswith("6 test pairs: ten") and said[1].startswith("6 test locations")
+    lone = table.assign(split=["test"] * 10 + ["train"] * 9 + ["test"] + ["test"] * 10)
+    assert [words.partition(":")[0] for words in what_is_too_small(lone)] == ["one test location in ice"]
+    assert what_is_too_small(table.assign(split="test")) == []
 
 
 def test_real_pairs_and_their_broken_relatives(shared, tmp_path):
