@@ -52,7 +52,7 @@ def draw_window(recording: Path, seed: int, pair_id: str) -> Window:
     try:
         info = soundfile.info(recording)
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise MediaError(f"{recording}: not a sound file ({error})") from None
+        raise MediaError(f"{recording}: not a sound file ({getattr(error, 'error_string', error)})") from None
     frames, rate = info.frames, info.samplerate
     if frames < SHORTEST_SECONDS * rate:
         raise MediaError(
@@ -89,7 +89,8 @@ def _part(recording: Path, start: int, length: int) -> np.ndarray:
     try:
         samples, rate = soundfile.read(recording, length, start, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
-        raise MediaError(f"{recording}: cannot be read at sample {start} ({error})") from None
+        why = getattr(error, "error_string", error)
+        raise MediaError(f"{recording}: cannot be read at sample {start} ({why})") from None
     if len(samples) < length:
         raise MediaError(f"{recording}: truncated after {(start + len(samples)) / rate:.2f} s")
     if not np.isfinite(samples).all():

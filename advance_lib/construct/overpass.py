@@ -16,6 +16,7 @@ from shapely import MultiLineString, line_merge
 
 from advance_lib.cache import UserError
 from advance_lib.construct.area import Area
+from advance_lib.construct.entries import OddEntry, field, on_earth, shown, typed
 from advance_lib.data.fetching import USUAL, Patience, ask_json
 
 OVERPASS = "https://overpass-api.de/api/interpreter"
@@ -39,7 +40,9 @@ class Feature:
     outlines: tuple[tuple[tuple[float, float], ...], ...]
 
 
-def features_in(area: Area, server: str = OVERPASS, patience: Patience = USUAL) -> list[Feature]:
+def features_in(
+    area: Area, server: str = OVERPASS, patience: Patience = USUAL, left: dict[str, str] | None = None
+) -> list[Feature]:
     """Return what lies in an area or reaches into it, and what its centre lies in, ordered by kind and number.
 
     A box alone does not find what encloses it, such as a wide field: ``is_in`` does, as far as the server keeps areas
@@ -49,12 +52,14 @@ def features_in(area: Area, server: str = OVERPASS, patience: Patience = USUAL) 
         area: in degrees.
         server: address of the API.
         patience: how long to go on asking.
+        left: takes the reasons for what is left out, such as a relation without members, by kind and number.
 
     Raises:
         FetchError: no answer, or one that tells of an error.
     """
     query = _query(area, ceil(patience.timeout))
-    return _features(ask_json(server, data={"data": query}, patience=patience, check=_check)["elements"])
+    answer = ask_json(server, data={"data": query}, patience=patience, check=_check)
+    return _features(answer["elements"], {} if left is None else left)
 
 
 def _query(area: Area, seconds: int) -> str:
@@ -75,10 +80,6 @@ def _check(answer: object) -> None:
         raise ValueError("no list of elements")
     if "error" in str(answer.get("remark")):  # with status 200: out of time or memory, and only some of the elements
         raise ValueError(answer["remark"])
-    try:
-        _features(answer["elements"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"a malformed element ({error})") from None
 
 
 def features_of_file(path: Path | str) -> list[Feature]:
@@ -97,8 +98,8 @@ def features_of_file(path: Path | str) -> list[Feature]:
             root = ElementTree.parse(file).getroot()
         if root.tag != "osm":
             raise ValueError(f"it begins with <{root.tag}>")
-        return _features(_elements(root))
-    except (OSError, EOFError, ValueError, KeyError, ElementTree.ParseError) as error:
+        return _features(_elements(root), {})
+    except (OSError, EOFError, ValueError, TypeError, ElementTree.ParseError) as error:
         raise UserError(f"{path}: not an OpenStreetMap extract ({error}); give a whole .osm or .osm.bz2 file") from None
 
 
@@ -123,26 +124,56 @@ def _elements(root: ElementTree.Element) -> Iterable[dict]:
             yield common | places.get(number, {}) | {"geometry": lines.get(number, [])}
 
 
-def _features(elements: Iterable[dict]) -> list[Feature]:
+def _features(elements: Iterable[object], left: dict[str, str]) -> list[Feature]:
     """Return the elements that have tags and a place, in the order of kinds and numbers, none twice."""
-    found = {
-        (element["type"], element["id"]): Feature(element["type"], element["id"], element["tags"], outlines)
-        for element in elements
-        if element.get("tags") and (outlines := _outlines(element))
-    }
+    found = {}
+    for count, element in enumerate(elements, 1):
+        name = f"element {count}"
+        try:
+            kind, number = field(element, "type", str), field(element, "id", int)
+            if kind not in DRAWN:
+                raise OddEntry(f"type is {shown(kind)}, not one of {', '.join(DRAWN)}")
+            name = f"{kind} {number}"
+            tags = field(element, "tags", dict) if "tags" in element else {}
+            for key, value in tags.items():
+                typed(value, str, f"the tag {shown(typed(key, str, 'a tag'))}")
+            if tags:  # else a corner of what has tags
+                found[kind, number] = Feature(kind, number, tags, DRAWN[kind](element))
+        except OddEntry as error:
+            left[name] = str(error)
     return [found[key] for key in sorted(found)]
 
 
-def _outlines(element: dict) -> tuple[tuple[tuple[float, float], ...], ...]:
-    """Return where an element of Overpass's JSON lies; of a relation, its outer ways joined to rings."""
-    if element["type"] == "node":
-        return (((element["lat"], element["lon"]),),)
-    if element["type"] == "way":
-        return (_line(element),) if len(element.get("geometry", ())) > 1 else ()
-    outer = [_line(m) for m in element["members"] if m["type"] == "way" and m["role"] in ("outer", "")]
+def _place(point: object) -> tuple[float, float]:
+    typed(point, dict, "a point")
+    return on_earth(field(point, "lat", float), field(point, "lon", float))
+
+
+def _line(element: object) -> tuple[tuple[float, float], ...]:
+    return tuple(_place(point) for point in field(element, "geometry", list))
+
+
+def _of_node(element: dict) -> tuple[tuple[tuple[float, float], ...], ...]:
+    return ((_place(element),),)
+
+
+def _of_way(element: dict) -> tuple[tuple[tuple[float, float], ...], ...]:
+    line = _line(element)
+    if len(line) < 2:
+        raise OddEntry("its geometry has fewer than two points")
+    return (line,)
+
+
+def _of_relation(element: dict) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Return the outer ways of a relation, joined to rings."""
+    members = [typed(member, dict, "a member") for member in field(element, "members", list)]
+    ways = [member for member in members if field(member, "type", str) == "way"]
+    outer = [_line(way) for way in ways if field(way, "role", str) in ("outer", "")]
     joined = line_merge(MultiLineString([line for line in outer if len(line) > 1]))
-    return tuple(tuple(line.coords) for line in getattr(joined, "geoms", [joined]) if not line.is_empty)
+    outlines = tuple(tuple(line.coords) for line in getattr(joined, "geoms", [joined]) if not line.is_empty)
+    if not outlines:
+        raise OddEntry("its members have no outer way")
+    return outlines
 
 
-def _line(element: dict) -> tuple[tuple[float, float], ...]:
-    return tuple((point["lat"], point["lon"]) for point in element.get("geometry", []))
+DRAWN = {"node": _of_node, "way": _of_way, "relation": _of_relation}  # where an element of Overpass's JSON lies

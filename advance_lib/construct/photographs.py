@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from io import BytesIO
 from itertools import product
 from math import ceil, floor
@@ -16,14 +15,16 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import xyzservices.providers
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from advance_lib.cache import UserError, digest
 from advance_lib.construct.area import ground_resolution, to_pixel, zoom_for
 from advance_lib.data.fetching import USUAL, FetchError, Patience, fetch_file
 
 WEB_MERCATOR = "EPSG:3857"
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(-y|\w+)\}")
+OTHER_BRACES = re.compile(r"\$\{[^}]*\}?|\{(?!(?:-y|\w+)\})[^}]*\}?")  # how other programs write addresses
+SIDES = range(64, 4097)  # of tiles, in pixels
 TERMS = {"Esri.WorldImagery": "https://www.arcgis.com/home/item.html?id=10df2279f9684e4a9f6a7f08febac2a9"}
 COARSEST = 2  # a photograph is not enlarged more than this
 
@@ -38,11 +39,12 @@ class Imagery:
 
     Attributes:
         name: for captions and the datasheet.
-        url: address of a tile with ``{z}``, ``{x}``, ``{y}`` and the names of keys in braces.
+        url: address of a tile with ``{z}``, ``{x}``, ``{y}`` and the names of keys in braces; ``{-y}`` counts rows from
+            the south (TMS).
         attribution: who must be named beside a photograph.
         terms: address or sentence that says what one may do with them.
         deepest_zoom: the last zoom that it has.
-        tile: side of a tile in pixels.
+        tile: usual side of a tile in pixels; `photograph` looks at the tiles.
         keys: values of the keys, which are never shown.
     """
 
@@ -62,22 +64,27 @@ def imagery_named(name: str, **keys: str) -> Imagery:
     ``{key}`` in place of the key itself, so that it is written nowhere.
 
     Args:
-        name: or template with ``{z}``, ``{x}``, ``{y}``.
+        name: or template with ``{z}``, ``{x}``, and ``{y}`` or ``{-y}``.
         keys: values of other names in braces.
 
     Raises:
         UserError: neither a name nor a template, not in Web Mercator, or a key is missing.
     """
     known = {"url": name} if "{" in name else _provider(name)
+    if odd := OTHER_BRACES.search(known["url"]):
+        raise UserError(f"imagery '{name}': {odd[0]} is not understood; {_remedy(odd[0])}")
     given = {word: str(value) for word, value in known.items() if not str(value).startswith("<insert")}
-    fixed = given | {"s": known.get("subdomains", "a")[0], "r": "", "x": "{x}", "y": "{y}", "z": "{z}"}
+    fixed = given | {"s": known.get("subdomains", "a")[0], "r": "", "x": "{x}", "z": "{z}"}
+    fixed["y"] = "{-y}" if known.get("tms") else "{y}"
     url = PLACEHOLDER.sub(lambda match: fixed.get(match[1], match[0]), known["url"])
     words = set(PLACEHOLDER.findall(url))
-    if not {"x", "y", "z"} <= words:
+    if not ({"x", "z"} <= words and {"y", "-y"} & words):
         raise UserError(f"imagery '{name}': an address of tiles has {{z}}, {{x}} and {{y}}")
-    host = urlsplit(url).hostname
+    host = _host(url)
+    if not host:
+        raise UserError(f"imagery '{name}': no address; it begins with https:// and the name of a server")
     title = known.get("name", host)
-    found = {word: keys.get(word) or os.environ.get(f"TILES_{word.upper()}") for word in words - {"x", "y", "z"}}
+    found = {word: keys.get(word) or os.environ.get(f"TILES_{word.upper()}") for word in words - {"x", "y", "-y", "z"}}
     if missing := sorted(word for word in found if not found[word]):
         variables = " and ".join(f"$TILES_{word.upper()}" for word in missing)
         raise UserError(f"imagery {title}: its server wants a key; get one there and set {variables}")
@@ -91,6 +98,24 @@ def imagery_named(name: str, **keys: str) -> Imagery:
         tile=known.get("tileSize", Imagery.tile),
         keys=found,
     )
+
+
+def _remedy(braces: str) -> str:
+    """Return what to write in place of braces that are not understood."""
+    if braces.startswith("$"):
+        return f"write {braces[1:]}"
+    if braces.startswith("{switch:"):
+        return f"write one of {braces[len('{switch:') :].rstrip('}')} in its place"
+    return "an address of tiles has {z}, {x} and {y}, or {-y} where rows count from the south"
+
+
+def _host(url: str) -> str | None:
+    """Return the server of an address, or None for what is no address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in ("http", "https") else None
 
 
 def _provider(name: str) -> Mapping[str, object]:
@@ -137,13 +162,26 @@ def photograph(
         (side, side, 3) uint8, RGB, north up.
 
     Raises:
-        MissingImagery: the server has no tile there, or a blank one.
+        MissingImagery: the server has no tile there, a blank one, or one that is no picture.
         FetchError: the server cannot be asked.
         UserError: the server's finest tiles are far coarser than what is asked for.
     """
     if not metres_per_pixel > 0:
         raise UserError(f"ground resolution {metres_per_pixel:g}: give metres a pixel, more than 0")
-    tile, here = imagery.tile, f"{imagery.name} at {latitude:.5f}, {longitude:.5f}"
+    here = f"{imagery.name} at {latitude:.5f}, {longitude:.5f}"
+    x, y = to_pixel(latitude, longitude, 0, 1)
+    reach = (side / 2 + COARSEST) * metres_per_pixel / ground_resolution(latitude, 0, 1)  # with a margin, as below
+    if not reach <= y <= 1 - reach:
+        raise MissingImagery(f"{here}: beyond the edge of the map")
+
+    def tile_at(zoom: int, column: int, row: int) -> Image.Image:
+        try:
+            return _tile(imagery, zoom, column % 2**zoom, row, tiles, patience)  # around the antimeridian
+        except _Blank as error:
+            raise MissingImagery(f"{here}: no photograph ({error})") from None
+
+    zoom = min(zoom_for(latitude, metres_per_pixel, imagery.tile), imagery.deepest_zoom)
+    tile = tile_at(zoom, floor(x * 2**zoom), floor(y * 2**zoom)).width
     zoom = min(zoom_for(latitude, metres_per_pixel, tile), imagery.deepest_zoom)
     finest = ground_resolution(latitude, zoom, tile)
     if finest > COARSEST * metres_per_pixel:
@@ -155,16 +193,12 @@ def photograph(
     half = side / 2 * metres_per_pixel / finest
     left, top = (floor((middle - half - 1) / tile) for middle in (x, y))  # 1: a margin for rounding
     right, bottom = (ceil((middle + half + 1) / tile) for middle in (x, y))
-    if top < 0 or bottom > 2**zoom:
-        raise MissingImagery(f"{here}: beyond the edge of the map")
     mosaic = Image.new("RGB", ((right - left) * tile, (bottom - top) * tile))
     owner = {}
     for column, row in product(range(left, right), range(top, bottom)):
-        place = (column % 2**zoom, row)  # around the antimeridian
-        try:
-            picture = _tile(imagery, zoom, *place, tiles, patience)
-        except _Blank as error:
-            raise MissingImagery(f"{here}: no photograph ({error})") from None
+        picture, place = tile_at(zoom, column, row), (column % 2**zoom, row)
+        if picture.width != tile:
+            raise MissingImagery(f"{here}: no photograph (tiles of {tile} and of {picture.width} pixels)")
         if owner.setdefault(picture.tobytes(), place) != place:
             raise MissingImagery(f"{here}: no photograph (the same tile twice)")
         mosaic.paste(picture, ((column - left) * tile, (row - top) * tile))
@@ -178,32 +212,37 @@ class _Blank(Exception):
 
 def _tile(imagery: Imagery, zoom: int, column: int, row: int, folder: Path, patience: Patience) -> Image.Image:
     """Return one tile, fetched if the folder does not have it; a blank one is not kept."""
-    words = {**imagery.keys, "z": zoom, "x": column, "y": row}
+    words = {**imagery.keys, "z": zoom, "x": column, "y": row, "-y": 2**zoom - 1 - row}
     url = PLACEHOLDER.sub(lambda match: str(words[match[1]]), imagery.url)
     path = folder / digest(imagery.url) / f"{zoom}-{column}-{row}"
-    check = partial(_picture, side=imagery.tile)
     try:
-        fetch_file(url, path, hidden=imagery.keys.values(), patience=patience, check=check)
+        fetch_file(url, path, hidden=imagery.keys.values(), patience=patience, check=_picture)
     except FetchError as error:
-        if error.status in (204, 404, 410):
-            raise _Blank("no tile") from None
-        raise
+        if not error.alone:
+            raise
+        raise _Blank(f"no tile: {str(error).partition('; ')[0]}") from None
     try:
-        return check(path.read_bytes())
+        return _picture(path.read_bytes())
     except ValueError as error:
         raise UserError(f"{path}: {error}; remove it, and it is fetched again") from None
 
 
-def _picture(body: bytes, side: int) -> Image.Image:
-    """Return a tile decoded; raise ValueError for what is no picture of that side, _Blank for a blank one."""
+def _picture(body: bytes) -> Image.Image:
+    """Return a tile decoded; raise ValueError for what is no square picture, _Blank for a blank one."""
     try:
         with Image.open(BytesIO(body)) as picture:
-            picture = picture.convert("RGBA")
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            width, height = picture.size
+            square = width == height <= SIDES[-1]
+            picture = picture.convert("RGBA") if square else None
+    except UnidentifiedImageError:  # whose own words differ at every run
+        raise ValueError("no picture (of no known format)") from None
+    except Exception as error:  # decoders raise whatever a broken file makes of them
         raise ValueError(f"no picture ({error})") from None
-    if picture.size != (side, side):
-        raise ValueError(f"a picture of {picture.width} × {picture.height} pixels instead of {side} × {side}")
+    if not square:
+        raise ValueError(f"a picture of {width} × {height} pixels")
     *colours, (opacity, _) = picture.getextrema()
     if opacity < 255 or all(darkest == lightest for darkest, lightest in colours):
         raise _Blank("a blank tile")
+    if width not in SIDES:
+        raise ValueError(f"a picture of {width} × {height} pixels")
     return picture.convert("RGB")

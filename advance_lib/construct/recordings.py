@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from itertools import count
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import soundfile
 
 from advance_lib.cache import UserError
 from advance_lib.construct.area import Area
+from advance_lib.construct.entries import OddEntry, field, on_earth, shown, typed
 from advance_lib.data.fetching import USUAL, FetchError, Patience, ask_json, fetch_file
 
 FREESOUND = "https://freesound.org/apiv2"
@@ -81,11 +81,16 @@ def token_from_environment() -> str:
 
 
 def search(
-    area: Area, query: str, token: str, server: str = FREESOUND, patience: Patience = USUAL
+    area: Area,
+    query: str,
+    token: str,
+    server: str = FREESOUND,
+    patience: Patience = USUAL,
+    left: dict[str, str] | None = None,
 ) -> Iterator[Recording]:
     """Yield the recordings of an area that match a query, oldest first, page after page.
 
-    Recordings without a geotag or a preview are left out.
+    What the server lists without all that makes a recording, such as a geotag or a preview, is left out.
 
     Args:
         area: where they were made.
@@ -93,10 +98,13 @@ def search(
         token: of a Freesound account.
         server: address of the API.
         patience: how long to go on asking.
+        left: takes the reasons for what is left out, by number, or by place in the list where it has no number.
 
     Raises:
         FetchError: no answer, an expired token, or an answer that is no list of recordings.
     """
+    left = {} if left is None else left
+    seen = count(1)
     for box in area.boxes:
         for page in count(1):
             answer = ask_json(
@@ -111,49 +119,75 @@ def search(
                 },
                 secret=("Authorization", f"Token {token}"),
                 patience=patience,
-                check=_recordings,
+                check=_results,
             )
-            yield from (recording for recording in _recordings(answer) if area.contains(*recording.place))
-            if not answer.get("next"):  # its address is not followed: the token stays with this server
+            for entry in _results(answer):
+                name = f"result {next(seen)}{f' for {query}' if query else ''}"
+                try:
+                    yield _recording(entry, area)
+                except OddEntry as error:
+                    left[_name(entry) or name] = str(error)
+            if not (answer.get("next") and _results(answer)):  # not followed: the token stays with this server
                 break
 
 
-def _recordings(answer: object) -> list[Recording]:
-    """Return the usable recordings of a page; raise ValueError for what is no page."""
+def _results(answer: object) -> list:
+    """Return the entries of a page; raise ValueError for what is no page."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+        raise ValueError("no list of recordings")
+    return answer["results"]
+
+
+def _name(entry: object) -> str:
+    """Return the number of a recording, or nothing where it has none."""
     try:
-        return [_recording(entry) for entry in answer["results"] if entry["geotag"] and PREVIEW in entry["previews"]]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no list of recordings ({type(error).__name__} {error})") from None
+        return str(field(entry, "id", int))
+    except OddEntry:
+        return ""
 
 
-def _recording(entry: dict) -> Recording:
-    latitude, longitude = map(float, entry["geotag"].split())
+def _recording(entry: object, area: Area) -> Recording:
+    """Return a recording of an area; raise OddEntry for what is none."""
+    number, geotag = field(entry, "id", int), field(entry, "geotag", str)
+    if number < 0:
+        raise OddEntry(f"id is {number}")
+    try:
+        latitude, longitude = on_earth(*map(float, geotag.split()))
+    except (TypeError, ValueError):
+        raise OddEntry(f"geotag is {shown(geotag)}, not a latitude and a longitude in degrees") from None
+    if not area.contains(latitude, longitude):
+        raise OddEntry(f"made at {latitude:g}, {longitude:g}, outside the area")
+    preview = field(field(entry, "previews", dict), PREVIEW, str)
+    if not re.match("https?://", preview):
+        raise OddEntry(f"{PREVIEW} is {shown(preview)}, not an address")
+    tags = tuple(typed(tag, str, "a tag") for tag in field(entry, "tags", list))
+    typed(" ".join(tags), str, "tags")
     return Recording(
-        id=int(entry["id"]),
-        name=entry["name"],
-        author=entry["username"],
-        licence=entry["license"],
-        url=entry["url"],
+        id=number,
+        name=field(entry, "name", str),
+        author=field(entry, "username", str),
+        licence=field(entry, "license", str),
+        url=field(entry, "url", str),
         latitude=latitude,
         longitude=longitude,
-        seconds=float(entry["duration"]),
-        preview=entry["previews"][PREVIEW],
-        tags=tuple(entry["tags"]),
+        seconds=float(field(entry, "duration", float)),
+        preview=preview,
+        tags=tags,
     )
 
 
 def fetch_preview(recording: Recording, folder: Path, patience: Patience = USUAL) -> Path:
-    """Return the file ``<id>.<ext>`` of a recording's preview, fetched if it is not there.
+    """Return the file ``<id>.ogg`` of a recording's preview, fetched if it is not there.
 
     Raises:
-        MissingPreview: the server has none, or none that decodes whole; nothing is left in the folder.
+        MissingPreview: its address gives none, or none that decodes whole; nothing is left in the folder.
         FetchError: the server cannot be asked.
     """
-    path = folder / f"{recording.id}{PurePosixPath(urlsplit(recording.preview).path).suffix}"
+    path = folder / f"{recording.id}.ogg"
     try:
         return fetch_file(recording.preview, path, patience=patience, check=partial(_check_sound, recording.seconds))
     except FetchError as error:
-        if error.status in (200, 404, 410):
+        if error.alone:
             raise MissingPreview(f"recording {recording.id} is left out: {error}") from None
         raise
 
@@ -164,6 +198,6 @@ def _check_sound(seconds: float, body: bytes) -> None:
         with soundfile.SoundFile(BytesIO(body)) as sound:
             found = sum(len(block) for block in sound.blocks(1 << 16)) / sound.samplerate
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise ValueError(f"it does not decode ({error})") from None
+        raise ValueError(f"it does not decode ({getattr(error, 'error_string', error)})") from None
     if found < 0.9 * seconds:
         raise ValueError(f"it lasts {found:.1f} s instead of {seconds:.1f} s")

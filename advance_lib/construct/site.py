@@ -88,8 +88,11 @@ class Site:
         with written_whole(path) as partial:
             partial.write_bytes(picture.getvalue())
 
-    def features(self, place: Place) -> list[Feature]:
+    def features(self, place: Place) -> tuple[list[Feature], dict[str, str]]:
         """Return what the map knows about the photograph of a place, asked for if it is not there.
+
+        Returns:
+            Its features; and of what was odd there, the reasons by kind and number.
 
         Raises:
             FetchError: the map cannot be asked.
@@ -97,9 +100,14 @@ class Site:
         path = self.folder / "features" / f"{place.id}.json"
         if not path.exists():
             area = around(place.latitude, place.longitude, self.plan.metres)
-            features = features_in(area, self.plan.overpass, self.patience)
-            write_json(path, [asdict(feature) for feature in features])
-        return [
+            left: dict[str, str] = {}
+            features = features_in(area, self.plan.overpass, self.patience, left)
+            write_json(path, {"features": [asdict(feature) for feature in features], "left_out": left})
+        content = read_json(path)
+        if isinstance(content, list):  # of earlier versions, which refused what is odd
+            content = {"features": content, "left_out": {}}
+        features = [
             Feature(**entry | {"outlines": tuple(tuple(map(tuple, line)) for line in entry["outlines"])})
-            for entry in read_json(path)
+            for entry in content["features"]
         ]
+        return features, content["left_out"]

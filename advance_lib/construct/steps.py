@@ -1,12 +1,14 @@
 """The steps from an area to a dataset; each reads the tables of those before it and writes its own (section 3).
 
 What a step has fetched or made for one place is kept and not made again. A place that cannot be used is written to
-``left_out.csv`` with the reason; a server that cannot be asked stops the step.
+``left_out.csv`` with the reason, and so is what a server lists that cannot be used; a server that cannot be asked
+stops the step, and so does a step that would leave nothing.
 
 Chapter: Building a dataset.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 
 from tqdm import tqdm
@@ -20,7 +22,7 @@ from advance_lib.construct.recordings import MissingPreview, Recording, search, 
 from advance_lib.construct.review import LEAVE_OUT, Row, merged, read_review, write_review
 from advance_lib.construct.scene_rules import suggest
 from advance_lib.construct.site import Site
-from advance_lib.construct.tables import Label, Place, read_table, write_table
+from advance_lib.construct.tables import Label, LeftOut, Place, read_table, write_table
 from advance_lib.data.media import SHORTEST_SECONDS, MediaError
 
 
@@ -36,8 +38,15 @@ def _check(recording: Recording) -> None:
         raise Unusable(f"made at latitude {recording.latitude:g}, where the maps end")
 
 
+def _require(kept: Collection, left: dict[str, str], what: str, remedy: str) -> None:
+    """Refuse to go on where nothing is kept; say why for the first that was left out."""
+    if not kept:
+        reasons = f" (left out: {len(left)}; the first: {next(iter(left.values()))})" if left else ""
+        raise UserError(f"{what}{reasons}; {remedy}")
+
+
 def find_recordings(site: Site) -> dict[str, str]:
-    """Search Freesound and fetch previews: ``found.csv``, ``recordings.csv``, ``previews/``.
+    """Search Freesound and fetch previews: ``found.csv``, ``odd.csv``, ``recordings.csv``, ``previews/``.
 
     Args:
         site: where.
@@ -48,28 +57,35 @@ def find_recordings(site: Site) -> dict[str, str]:
     Raises:
         UserError: nothing was found, or a server cannot be asked. The same goes for all steps.
     """
-    plan, listing = site.plan, site.folder / "found.csv"
+    plan, listing, odd_ones = site.plan, site.folder / "found.csv", site.folder / "odd.csv"
+    place = f"recordings in {plan.area}"
     if site.again or not listing.exists():
         found: dict[int, Recording] = {}
+        odd: dict[str, str] = {}
         token = site.token or token_from_environment()
         for query in plan.queries:  # a recording may answer several
-            for recording in search(plan.area, query, token, plan.freesound, site.patience):
+            for recording in search(plan.area, query, token, plan.freesound, site.patience, odd):
                 found.setdefault(recording.id, recording)
-        if not found:
-            asked = "".join(f" '{query}'" for query in plan.queries if query)
-            raise UserError(
-                f"{plan.freesound}: no recordings in {plan.area}{' for' + asked if asked else ''}; choose a larger area"
-                f"{' or other queries' if asked else ''}"
-            )
+        asked = "".join(f" '{query}'" for query in plan.queries if query)
+        remedy = f"choose a larger area{' or other queries' if asked else ''}"
+        _require(found, odd, f"{plan.freesound}: no {place}{' for' + asked if asked else ''}", remedy)
+        rows = [LeftOut("recordings", name, reason) for name, reason in odd.items() if name not in map(str, found)]
+        write_table(odd_ones, LeftOut, rows)
         write_table(listing, Recording, sorted(found.values(), key=lambda recording: recording.id))
+<<<<<<< HEAD
     kept, left = [], {}
     for recording in tqdm(read_table(listing, Recording), "previews", leave=False):
+=======
+    kept, left = [], {row.id: row.reason for row in read_table(odd_ones, LeftOut)} if odd_ones.exists() else {}
+    for recording in progress(read_table(listing, Recording), "previews"):
+>>>>>>> servers
         try:
             _check(recording)
             site.preview(recording)
             kept.append(recording)
         except (Unusable, MissingPreview) as error:
             left[str(recording.id)] = str(error)
+    _require(kept, left, f"{plan.freesound}: none of the {place} can be used", "begin another dataset elsewhere")
     write_table(site.folder / "recordings.csv", Recording, kept)
     return left
 
@@ -83,6 +99,7 @@ def cut_clips(site: Site) -> dict[str, str]:
             cut.append(Place(recording.id, *recording.place))
         except (MediaError, MissingPreview) as error:
             left[str(recording.id)] = str(error).replace(f"{site.folder}/", "")
+    _require(cut, left, f"{site.folder}: no clip can be cut", "begin another dataset elsewhere")
     write_table(site.folder / "clips.csv", Place, cut)
     return left
 
@@ -100,19 +117,28 @@ def take_photographs(site: Site) -> dict[str, str]:
             taken.append(place)
         except MissingImagery as error:
             left[str(place.id)] = str(error)
+    remedy = f"check the address {imagery.url}; a dataset with another one, or with coarser photographs, begins anew"
+    _require(taken, left, f"{imagery.name}: no photograph could be had", remedy)
     write_table(site.folder / "photographs.csv", Place, taken)
     return left
 
 
 def suggest_labels(site: Site) -> dict[str, str]:
     """Ask the map about each photograph's ground and apply the rules: ``labels.csv``, ``features/``."""
+<<<<<<< HEAD
     labels = []
     for place in tqdm(read_table(site.folder / "photographs.csv", Place), "labels", leave=False):
+=======
+    labels, left = [], {}
+    for place in progress(read_table(site.folder / "photographs.csv", Place), "labels"):
+>>>>>>> servers
         area = around(place.latitude, place.longitude, site.plan.metres)
-        found = suggest(site.features(place), area)
+        features, odd = site.features(place)
+        left |= {f"{element} near {place.id}": reason for element, reason in odd.items()}
+        found = suggest(features, area)
         labels.append(Label(place.id, found.scene or "", found.reason, found.review))
     write_table(site.folder / "labels.csv", Label, labels)
-    return {}
+    return left
 
 
 def prepare_review(site: Site) -> dict[str, str]:
@@ -160,15 +186,21 @@ def balance_pairs(site: Site) -> dict[str, str]:
     few = f"scenes with fewer than {plan.smallest_scene} are dropped"
     kept = {pair.id for pair in chosen}
     left |= {pair.id: f"{pair.scene} has {counts[pair.scene]} pairs; {few}" for pair in pairs if pair.id not in kept}
+<<<<<<< HEAD
     imagery, made = imagery_named(plan.imagery), []
     for pair in tqdm(chosen, "pairs", leave=False):
+=======
+    imagery, made, failed = imagery_named(plan.imagery), [], {}
+    for pair in progress(chosen, "pairs"):
+>>>>>>> servers
         try:
             site.photograph(imagery, pair.id, pair.latitude, pair.longitude)
             made.append(replace(pair, start=site.clip(recordings[pair.recording], pair.id)))
         except (MissingImagery, MissingPreview, MediaError) as error:
-            left[pair.id] = str(error).replace(f"{site.folder}/", "")
+            failed[pair.id] = str(error).replace(f"{site.folder}/", "")
+    _require(made, failed, f"{site.folder}: no pair can be made", "let the steps clips and photographs run again")
     write_table(site.folder / "pairs.csv", Pair, made)
-    return left
+    return left | failed
 
 
 def export_dataset(site: Site) -> dict[str, str]:

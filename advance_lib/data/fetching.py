@@ -88,11 +88,12 @@ class FetchError(UserError):
 
     Attributes:
         status: of the server's last whole answer, such as 404; 200 where its content was refused; None without one.
+        alone: the fault seems to lie with this address alone, not with the network, the server, a token or haste.
     """
 
-    def __init__(self, message: str, status: int | None = None):
+    def __init__(self, message: str, status: int | None = None, alone: bool = False):
         super().__init__(message)
-        self.status = status
+        self.status, self.alone = status, alone
 
 
 class _Trouble(Exception):
@@ -167,7 +168,7 @@ def ask_json(url: str, *, check: Callable[[object], object] | None = None, **opt
     def parsed(body: bytes) -> None:
         try:
             content = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             start = body[:40].decode("utf-8", "replace").strip()
             raise ValueError(f"no JSON, it begins '{start}'" if start else "it is empty") from None
         if check:
@@ -385,7 +386,8 @@ def _patiently(
     pause = f", and asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
     usual = "try again later; what was fetched is kept" if trouble.again else "check the address"
     advice = remedy or REMEDIES.get(trouble.status, usual)
-    raise FetchError(_without(secrets, f"{address}: {trouble}{often}{pause}; {advice}"), trouble.status)
+    alone = trouble.status == 200 or not (trouble.again or trouble.status in (401, 407))
+    raise FetchError(_without(secrets, f"{address}: {trouble}{often}{pause}; {advice}"), trouble.status, alone)
 
 
 def _body(response: requests.Response, timeout: float) -> bytes:

@@ -28,6 +28,7 @@ from advance_lib.construct.review import LEAVE_OUT, read_review, write_review
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.fetching import Patience
 from advance_lib.miniature.planet.planet import planet_of
+from advance_lib.miniature.planet.server import Answer
 from tests.faults import Fault, serve
 
 SEED = 174  # six short recordings: one under two seconds, four to be repeated, one to be cut
@@ -299,6 +300,105 @@ def test_places_that_fail_are_listed_and_do_not_stop_the_rest(plan, server, whol
     construct(plan, out, step="photographs")
     construct(plan, out)
     assert bytes_of(out) == bytes_of(whole)
+
+
+@pytest.fixture
+def spoil(server, monkeypatch):
+    """A function that changes every answer of a service, as JSON, and restores the server when the test ends."""
+
+    def change(service, changed):
+        answer = server.answer
+
+        def spoilt(asked, *request):
+            good = answer(asked, *request)
+            return replace(good, body=json.dumps(changed(json.loads(good.body))).encode()) if asked == service else good
+
+        monkeypatch.setattr(server, "answer", spoilt)
+
+    return change
+
+
+def test_odd_entries_of_a_search_are_left_out_and_the_rest_is_built(plan, server, whole, tmp_path, spoil):
+    def odd(page):
+        first = page["results"][0]
+        strange = [None, first | {"id": 1, "previews": None}, first | {"id": 2, "previews": {"preview-hq-ogg": None}}]
+        return page | {"results": [strange[0], *page["results"], *strange[1:], {"id": 3}]}
+
+    spoil("freesound", odd)
+    out = construct(plan, tmp_path / "dataset", server.token)
+    reasons = {name: left_out(out)[name]["reason"] for name in ("result 1", "1", "2", "3")}
+    assert reasons == {
+        "result 1": "the entry is null, not an object",
+        "1": "previews is null, not an object",
+        "2": "preview-hq-ogg is null, not a text",
+        "3": "it has no geotag",
+    }
+    assert bytes_of(out / "vision") == bytes_of(whole / "vision")
+    assert bytes_of(out / "sound") == bytes_of(whole / "sound")
+    server.faults.append(Fault("500", "previews", after=1))  # a break between the search and the end of its step
+    with pytest.raises(UserError, match="500"):
+        construct(plan, tmp_path / "again", server.token)
+    server.faults.clear()
+    assert bytes_of(construct(plan, tmp_path / "again", server.token)) == bytes_of(out)
+
+
+def test_odd_elements_of_the_map_are_left_out_and_the_rest_is_built(plan, server, whole, tmp_path, spoil):
+    lone = {"type": "relation", "id": 7, "tags": {"natural": "water"}}
+    spoil("overpass", lambda answer: answer | {"elements": [None, lone, *answer["elements"]]})
+    out = construct(plan, tmp_path / "dataset", server.token)
+    labels = rows_of(out / "construction" / "labels.csv")
+    assert labels == rows_of(whole / "construction" / "labels.csv")
+    for row in labels:
+        assert left_out(out)[f"relation 7 near {row['id']}"]["reason"] == "it has no members"
+        assert left_out(out)[f"element 1 near {row['id']}"]["reason"] == "the entry is null, not an object"
+    before = bytes_of(out)
+    construct(plan, out, step="labels")
+    construct(plan, out)
+    assert bytes_of(out) == before
+
+
+def test_what_an_earlier_version_asked_the_map_is_still_read(plan, built):
+    before = bytes_of(built)
+    for path in (built / "construction" / "features").iterdir():
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content["features"]))
+    construct(plan, built, step="labels")
+    assert bytes_of(built)["construction/labels.csv"] == before["construction/labels.csv"]
+
+
+@pytest.mark.parametrize("status", [404, 204, 200])
+def test_no_photograph_at_all_is_said_with_the_reason(plan, server, whole, tmp_path, monkeypatch, status):
+    out, answer = tmp_path / "dataset", server.answer
+    nothing = Answer(status, b"", "image/png")
+    monkeypatch.setattr(
+        server, "answer", lambda service, *request: nothing if service == "tiles" else answer(service, *request)
+    )
+    places = len(rows_of(whole / "construction" / "clips.csv"))
+    why = "not what was asked for: no picture" if status == 200 else f"answered {status}"
+    with pytest.raises(
+        UserError,
+        match=rf"^127\.0\.0\.1: no photograph could be had \(left out: {places}; the first: .*: {why}.*\); check the "
+        rf"address {re.escape(server.tiles)}",
+    ) as caught:
+        construct(plan, out, server.token)
+    assert "\n" not in str(caught.value) and not (out / "construction" / "photographs.csv").exists()
+    monkeypatch.undo()
+    monkeypatch.setenv("ADVANCE_BUILD", str(tmp_path / "build"))
+    assert bytes_of(construct(plan, out, server.token)) == bytes_of(whole)
+
+
+def test_no_recording_at_all_is_said_with_the_reason(plan, server, tmp_path, spoil):
+    spoil("freesound", lambda page: page | {"results": [entry | {"previews": None} for entry in page["results"]]})
+    with pytest.raises(
+        UserError, match=r"no recordings in .* \(left out: \d+; the first: previews is null.*\); choose a"
+    ):
+        construct(plan, tmp_path / "a", server.token)
+    playable = {"previews": {"preview-hq-ogg": f"{server.address}/data/previews/0/7_1-hq.ogg"}, "duration": 1}
+    spoil("freesound", lambda page: page | {"results": [entry | playable for entry in page["results"]]})
+    with pytest.raises(
+        UserError, match=r"none of the recordings in .* can be used \(left out: \d+; the first: lasts 1"
+    ):
+        construct(plan, tmp_path / "b", server.token)
 
 
 def test_a_sibling_without_imagery_is_left_out_alone(plan, server, whole, tmp_path, monkeypatch):

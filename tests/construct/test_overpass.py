@@ -25,10 +25,10 @@ HERE = around(PLACE.latitude, PLACE.longitude, 400)
 def answered(server, monkeypatch):
     """A function that asks a server which gives the elements of the test's own."""
 
-    def ask(*elements, **more):
+    def ask(*elements, left=None, **more):
         body = json.dumps({"elements": elements} | more).encode()
         monkeypatch.setattr(server, "answer", lambda *request: Answer(200, body, "application/json"))
-        return features_in(HERE, server.overpass, QUICK)
+        return features_in(HERE, server.overpass, QUICK, left)
 
     return ask
 
@@ -144,9 +144,6 @@ def test_a_fault_is_survived_or_ends_in_one_line(server, kind):
 @pytest.mark.parametrize(
     ("elements", "more", "words"),
     [
-        ([{"type": "way", "id": 1, "tags": {"a": "b"}, "geometry": [{"lat": 1}] * 2}], {}, "'lon'"),
-        ([{"id": 1, "tags": {"a": "b"}}], {}, "'type'"),
-        ([7], {}, ""),
         ([], {"elements": 7}, "no list of elements"),
         ([], {"remark": "runtime error: out of memory"}, "runtime error: out of memory"),
     ],
@@ -154,6 +151,62 @@ def test_a_fault_is_survived_or_ends_in_one_line(server, kind):
 def test_an_answer_of_another_form(answered, elements, more, words):
     with pytest.raises(FetchError, match=f"not what was asked for: .*{words}"):
         answered(*elements, **more)
+
+
+TREE = {"type": "node", "id": 9, "tags": {"natural": "tree"}, "lat": 1.5, "lon": -3}
+TAGGED = {"id": 1, "tags": {"natural": "water"}}
+LAKE = TAGGED | {"type": "relation", "members": [member("outer", (0, 0), (0, 9), (9, 9), (0, 0))]}
+PATH = TAGGED | {"type": "way", "geometry": points((0, 0), (0, 9))}
+
+
+def without(element, name):
+    return {key: value for key, value in element.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("element", "name", "reason"),
+    [
+        (None, "element 2", "the entry is null, not an object"),
+        (7, "element 2", "the entry is 7, not an object"),
+        ([], "element 2", "the entry is [], not an object"),
+        (without(TREE, "type"), "element 2", "it has no type"),
+        (TREE | {"type": None}, "element 2", "type is null, not a text"),
+        (TREE | {"type": "area"}, "element 2", 'type is "area", not one of node, way, relation'),
+        (without(PATH, "id"), "element 2", "it has no id"),
+        (PATH | {"id": "1"}, "element 2", 'id is "1", not a whole number'),
+        (PATH | {"id": True}, "element 2", "id is true"),
+        (PATH | {"tags": None}, "way 1", "tags is null"),
+        (PATH | {"tags": {"name": None}}, "way 1", 'the tag "name" is null, not a text'),
+        (PATH | {"tags": {"name": "\ud800"}}, "way 1", 'the tag "name" is "\\ud800"'),
+        (TREE | {"id": 1, "lat": None}, "node 1", "lat is null, not a number"),
+        (TREE | {"id": 1, "lat": "1.5"}, "node 1", 'lat is "1.5"'),
+        (TREE | {"id": 1, "lon": float("nan")}, "node 1", "lon is NaN"),
+        (TREE | {"id": 1, "lat": 91}, "node 1", "latitude 91, longitude -3 is nowhere on the Earth"),
+        (without(PATH, "geometry"), "way 1", "it has no geometry"),
+        (PATH | {"geometry": None}, "way 1", "geometry is null"),
+        (PATH | {"geometry": []}, "way 1", "fewer than two points"),
+        (PATH | {"geometry": [None, *points((0, 0), (0, 9))]}, "way 1", "a point is null, not an object"),
+        (PATH | {"geometry": [{"lat": 1}] * 2}, "way 1", "it has no lon"),
+        (without(LAKE, "members"), "relation 1", "it has no members"),
+        (LAKE | {"members": None}, "relation 1", "members is null"),
+        (LAKE | {"members": []}, "relation 1", "its members have no outer way"),
+        (LAKE | {"members": [None]}, "relation 1", "a member is null, not an object"),
+        (LAKE | {"members": [{"type": "way"}]}, "relation 1", "it has no role"),
+        (LAKE | {"members": [member("outer") | {"geometry": None}]}, "relation 1", "geometry is null"),
+        (LAKE | {"members": [member("inner", (0, 0), (0, 9))]}, "relation 1", "no outer way"),
+    ],
+)
+def test_an_odd_element_is_left_out_with_its_reason(answered, server, element, name, reason):
+    left = {}
+    found = answered(TREE, element, PATH | {"id": 2}, LAKE | {"id": 2}, left=left)
+    assert [(feature.kind, feature.id) for feature in found] == [("node", 9), ("relation", 2), ("way", 2)]
+    assert list(left) == [name] and reason in left[name]
+    assert server.count("overpass") == 1  # the rest of the answer is good
+
+
+def test_nothing_odd_is_said_of_what_is_whole(server):
+    left = {}
+    assert features_in(HERE, server.overpass, QUICK, left) and not left
 
 
 def test_a_remark_that_is_no_error(answered):
@@ -192,7 +245,8 @@ def test_an_extract(tmp_path, name):
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html></html>", EXTRACT.encode()[:400], EXTRACT.replace('lat="0"', "").encode(),
-     EXTRACT.replace('lat="2"', 'lat="two"').encode(), b"\x00\xff" * 50, bz2.compress(EXTRACT.encode())[:100]],
+     EXTRACT.replace('lat="2"', 'lat="two"').encode(),
+     EXTRACT.replace(' lat="5.5"', "").encode(), b"\x00\xff" * 50, bz2.compress(EXTRACT.encode())[:100]],
 )  # fmt: skip
 def test_what_is_no_extract(tmp_path, content):
     for name in ("a.osm", "a.osm.bz2"):

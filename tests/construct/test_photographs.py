@@ -70,7 +70,7 @@ def charted(server, monkeypatch):
             return Answer(200, chart.tile(*map(int, re.findall(r"\d+", path))), "image/png")
 
         monkeypatch.setattr(server, "answer", answer)
-        return replace(imagery_named(server.tiles), tile=chart.side)
+        return imagery_named(server.tiles)
 
     return show
 
@@ -171,7 +171,12 @@ def test_a_lasting_fault_ends_and_loses_nothing(server, tmp_path, kind):
     before = taken(server, tmp_path / "before")
     count = server.count("tiles")
     server.faults = [Fault(kind, "tiles", after=1)]
-    with pytest.raises(FetchError, match=rf"^{server.address}/tiles/\d+/\d+/\d+\.png: .*, 4 times; try again later"):
+    address = rf"{server.address}/tiles/\d+/\d+/\d+\.png"
+    if kind in ("html", "empty"):  # the fault of a tile: its place is left out
+        expected, words = MissingImagery, rf"no photograph \(no tile: {address}: .*, 4 times\)$"
+    else:
+        expected, words = FetchError, rf"^{address}: .*, 4 times; try again later"
+    with pytest.raises(expected, match=words):
         taken(server, tmp_path / "after", HURRIED if kind == "slow" else QUICK)
     assert server.count("tiles") == count + 1 + QUICK.attempts and kept(tmp_path / "after") == 1
     server.faults = []
@@ -179,7 +184,7 @@ def test_a_lasting_fault_ends_and_loses_nothing(server, tmp_path, kind):
     assert server.count("tiles") == 2 * count + QUICK.attempts
 
 
-@pytest.mark.parametrize(("kind", "words"), [("404-tile", "no tile"), ("blank-tile", "a blank tile")])
+@pytest.mark.parametrize(("kind", "words"), [("404-tile", "no tile: .*answered 404"), ("blank-tile", "a blank tile")])
 def test_a_place_without_a_photograph(server, tmp_path, kind, words):
     server.faults = [Fault(kind, "tiles", times=1, after=1)]
     with pytest.raises(MissingImagery, match=rf"^127\.0\.0\.1 at {PLACE.latitude:.5f}, .* no photograph \({words}\)$"):
@@ -210,10 +215,84 @@ def test_a_placeholder(server, monkeypatch, tmp_path):
         photograph(imagery_named(server.tiles), 0, 0, 1, tiles=tmp_path, patience=QUICK)
 
 
-def test_tiles_of_another_size_and_damaged_ones(server, tmp_path):
-    imagery = replace(imagery_named(server.tiles), tile=512)
-    with pytest.raises(FetchError, match="a picture of 256 × 256 pixels instead of 512 × 512"):
-        photograph(imagery, 0, 0, 1, tiles=tmp_path, patience=QUICK)
+@pytest.mark.parametrize("status", [204, 400, 403, 404, 410, 451])
+def test_a_tile_that_the_server_does_not_give(server, monkeypatch, tmp_path, status):
+    monkeypatch.setattr(server, "answer", lambda *request: Answer(status, b"", "text/html"))
+    with pytest.raises(MissingImagery, match=rf"no photograph \(no tile: {server.address}/.*: answered {status}\)$"):
+        taken(server, tmp_path)
+    assert server.count("tiles") == 1 and not kept(tmp_path)
+
+
+def test_a_key_that_is_refused_stops_at_once(server, monkeypatch, tmp_path):
+    monkeypatch.setattr(server, "answer", lambda *request: Answer(401, b"", "text/html"))
+    with pytest.raises(FetchError, match="answered 401; the token or key is missing"):
+        taken(server, tmp_path)
+
+
+def png(pixels):
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"no tile", r"no picture \(of no known format\), 4 times"),
+        (png(NOISE)[:5000], r"no picture \(.*\), 4 times"),
+        (png(NOISE[:200]), "a picture of 256 × 200 pixels, 4 times"),
+        (png(NOISE[:2, :2]), "a picture of 2 × 2 pixels, 4 times"),
+        (png(NOISE[:1, :1]), "a blank tile"),
+    ],
+)
+def test_what_is_no_tile_has_the_same_reason_at_every_run(server, monkeypatch, tmp_path, body, words):
+    monkeypatch.setattr(server, "answer", lambda *request: Answer(200, body, "image/png"))
+    reasons = []
+    for _ in range(2):
+        with pytest.raises(MissingImagery, match=rf"no photograph \(.*{words}\)$") as missing:
+            taken(server, tmp_path)
+        reasons.append(str(missing.value))
+    assert reasons[0] == reasons[1] and " at 0x" not in reasons[0] and not kept(tmp_path)
+
+
+@pytest.mark.parametrize(("side", "usual"), [(256, 512), (512, 256), (512, 512), (1024, 256)])
+def test_the_size_of_tiles_is_seen_in_them(charted, tmp_path, side, usual):
+    """The photograph is that of a server whose size is known, and at most one more tile is fetched for it."""
+    known, guessed = Chart(60, 24.94, 300, side), Chart(60, 24.94, 300, side)
+    place = (60, 24.94, 1.0)
+    there = photograph(replace(charted(known), tile=side), *place, tiles=tmp_path / "a", patience=QUICK)
+    found = photograph(replace(charted(guessed), tile=usual), *place, tiles=tmp_path / "b", patience=QUICK)
+    assert np.array_equal(found, there)
+    assert set(known.asked) <= set(guessed.asked) and len(guessed.asked) - len(known.asked) == (side != usual)
+
+
+def test_tiles_of_two_sizes_are_no_photograph(server, monkeypatch, tmp_path):
+    charts = [Chart(0, 0, 300, 256), Chart(0, 0, 300, 512)]
+
+    def answer(service, path, *request):
+        place = tuple(map(int, re.findall(r"\d+", path)))
+        return Answer(200, charts[sum(place) % 2].tile(*place), "image/png")
+
+    monkeypatch.setattr(server, "answer", answer)
+    with pytest.raises(MissingImagery, match=r"no photograph \(tiles of \d+ and of \d+ pixels\)"):
+        photograph(imagery_named(server.tiles), 0, 0, 1, tiles=tmp_path, patience=QUICK)
+
+
+def test_rows_that_count_from_the_south(charted, tmp_path):
+    chart, turned = Chart(60, 24.94, 300), Chart(60, 24.94, 300)
+    turned.tile = lambda zoom, column, row: chart.tile(zoom, column, 2**zoom - 1 - row)
+    from_north = photograph(charted(chart), 60, 24.94, 1.0, tiles=tmp_path / "a", patience=QUICK)
+    asked = set(chart.asked)
+    chart.asked.clear()
+    template = charted(turned).url.replace("{y}", "{-y}")
+    from_south = photograph(imagery_named(template), 60, 24.94, 1.0, tiles=tmp_path / "b", patience=QUICK)
+    assert np.array_equal(from_south, from_north) and set(chart.asked) == asked
+
+
+def test_a_damaged_tile_is_named(server, tmp_path):
     taken(server, tmp_path)
     damaged = next(path for path in tmp_path.rglob("*") if path.is_file())
     damaged.write_bytes(b"no tile")
@@ -249,6 +328,7 @@ def test_imagery_by_template():
     imagery = imagery_named("https://{s}.tiles.example/{z}/{x}/{y}{r}.jpg")
     assert imagery.url == "https://a.tiles.example/{z}/{x}/{y}.jpg"
     assert imagery.name == "a.tiles.example" and "a.tiles.example" in terms_of(imagery)
+    assert imagery_named("https://tiles.example/{z}/{x}/{-y}.jpg").url == "https://tiles.example/{z}/{x}/{-y}.jpg"
 
 
 @pytest.mark.parametrize(
@@ -259,6 +339,14 @@ def test_imagery_by_template():
         ("Esri.ArcticImagery", "its tiles are in EPSG:5936, not in Web Mercator"),
         ("MapTiler.Satellite", r"imagery MapTiler\.Satellite: its server wants a key; .* set \$TILES_KEY$"),
         ("https://tiles.example/{z}/{x}/{y}?key={myKey}", r"set \$TILES_MYKEY"),
+        ("https://tiles.example/${z}/${x}/${y}.png", r"\$\{z\} is not understood; write \{z\}$"),
+        ("https://{switch:a,b}.example/{z}/{x}/{y}", r"\{switch:a,b\} is not understood; write one of a,b in"),
+        ("https://tiles.example/{z}/{x}/{!y}", r"\{!y\} is not understood; .*\{-y\} where rows count from the south$"),
+        ("https://tiles.example/wms?bbox={bbox-epsg-3857}", r"\{bbox-epsg-3857\} is not understood; "),
+        ("tiles.example/{z}/{x}/{y}", "no address; it begins with https://"),
+        ("tms:https://tiles.example/{z}/{x}/{y}", "no address; it begins with https://"),
+        ("https:///{z}/{x}/{y}", "no address"),
+        ("https://[/{z}/{x}/{y}", "no address"),
     ],
 )  # fmt: skip
 def test_imagery_that_cannot_be_used(name, words):

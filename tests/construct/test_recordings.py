@@ -71,15 +71,82 @@ def test_nothing_found_is_no_error(server):
     assert searched(server) == [] and server.count("freesound") == 1
 
 
-def test_what_cannot_be_used_is_left_out(server, monkeypatch):
-    entry = {
-        "id": 1, "name": "a", "username": "b", "license": "c", "url": "d", "geotag": "46.0 -27.0", "duration": 3,
-        "previews": {"preview-hq-ogg": "e"}, "tags": ["f"],
-    }  # fmt: skip
-    kept = entry | {"id": 2}
-    page = [entry | {"geotag": None}, entry | {"previews": {}}, kept, entry | {"geotag": "10.0 10.0"}]
-    monkeypatch.setattr(recordings, "ask_json", lambda *args, **options: {"next": None, "results": page})
-    assert [r.id for r in searched(server)] == [2]
+ENTRY = {
+    "id": 1, "name": "a", "username": "b", "license": "c", "url": "d", "geotag": "46.0 -27.0", "duration": 3,
+    "previews": {"preview-hq-ogg": "https://e.org/e.ogg"}, "tags": ["f"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def listed(server, monkeypatch):
+    """A function that searches a server which lists the test's own entries, some on each page."""
+
+    def search_in(*pages, left=None, query=""):
+        def answer(service, path, parameters, *rest):
+            number = int(parameters["page"])
+            page = {"next": "more" if number < len(pages) else None, "results": pages[number - 1]}
+            return Answer(200, json.dumps(page).encode(), "application/json")
+
+        monkeypatch.setattr(server, "answer", answer)
+        return [r.id for r in search(Area(*PLANET.bounds), query, server.token, server.freesound, QUICK, left)]
+
+    return search_in
+
+
+def previews(address):
+    return ENTRY | {"previews": {"preview-hq-ogg": address}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "reason"),
+    [
+        (None, "result 2", "the entry is null, not an object"),
+        (7, "result 2", "the entry is 7"),
+        ("deleted", "result 2", 'the entry is "deleted"'),
+        ({}, "result 2", "it has no id"),
+        (ENTRY | {"id": None}, "result 2", "id is null, not a whole number"),
+        (ENTRY | {"id": 1.5}, "result 2", "id is 1.5"),
+        (ENTRY | {"id": 10**400}, "result 2", "id is 1000"),
+        ({"id": 1}, "1", "it has no geotag"),
+        (ENTRY | {"geotag": None}, "1", "geotag is null"),
+        (ENTRY | {"geotag": "46.0"}, "1", 'geotag is "46.0", not a latitude and a longitude'),
+        (ENTRY | {"geotag": "nan nan"}, "1", 'geotag is "nan nan"'),
+        (ENTRY | {"geotag": "146.0 -27.0"}, "1", 'geotag is "146.0 -27.0"'),
+        (ENTRY | {"geotag": "10.0 10.0"}, "1", "made at 10, 10, outside the area"),
+        (ENTRY | {"previews": None}, "1", "previews is null"),
+        (ENTRY | {"previews": {}}, "1", "it has no preview-hq-ogg"),
+        (previews(None), "1", "preview-hq-ogg is null"),
+        (previews(""), "1", 'preview-hq-ogg is "", not an address'),
+        (previews("/data/1.ogg"), "1", "not an address"),
+        (previews("ftp://e.org/1.ogg"), "1", "not an address"),
+        (ENTRY | {"duration": None}, "1", "duration is null"),
+        (ENTRY | {"duration": float("inf")}, "1", "duration is Infinity"),
+        (ENTRY | {"name": None}, "1", "name is null"),
+        (ENTRY | {"name": "\udc80"}, "1", 'name is "\\udc80"'),
+        (ENTRY | {"username": ["b"]}, "1", 'username is ["b"], not a text'),
+        (ENTRY | {"license": None}, "1", "license is null"),
+        (ENTRY | {"tags": None}, "1", "tags is null"),
+        (ENTRY | {"tags": [None]}, "1", "a tag is null"),
+    ],
+)
+def test_an_odd_entry_is_left_out_with_its_reason(listed, server, entry, name, reason):
+    left = {}
+    assert listed([ENTRY | {"id": 2}, entry, ENTRY | {"id": 3}], left=left) == [2, 3]
+    assert list(left) == [name] and reason in left[name]
+    assert server.count("freesound") == 1  # the rest of the page is good
+
+
+def test_odd_entries_without_a_number_are_told_apart(listed):
+    left = {}
+    assert listed([None, ENTRY], [None], left=left, query="sea") == [1]
+    assert list(left) == ["result 1 for sea", "result 3 for sea"]
+    assert listed([None]) == []
+
+
+def test_a_server_that_always_promises_more(server, monkeypatch):
+    page = json.dumps({"next": "more", "results": []}).encode()
+    monkeypatch.setattr(server, "answer", lambda *request: Answer(200, page, "application/json"))
+    assert searched(server) == [] and server.count("freesound") == 1
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -99,12 +166,18 @@ def test_a_search_gives_up_on_a_lasting_fault(server, kind):
     assert server.count("freesound") == QUICK.attempts
 
 
-@pytest.mark.parametrize("page", [[], None, {"results": 3}, {"results": [{"id": 1}]}, {"results": [7]}])
+@pytest.mark.parametrize("page", [[], None, {}, {"results": 3}, {"results": {"1": ENTRY}}])
 def test_no_list_of_recordings(server, monkeypatch, page):
     monkeypatch.setattr(server, "answer", lambda *request: Answer(200, json.dumps(page).encode(), "application/json"))
     with pytest.raises(FetchError, match="not what was asked for: no list of recordings"):
         searched(server)
     assert server.count("freesound") == QUICK.attempts
+
+
+def test_json_without_a_bottom(server, monkeypatch):
+    monkeypatch.setattr(server, "answer", lambda *request: Answer(200, b"[" * 200_000, "application/json"))
+    with pytest.raises(FetchError, match="no JSON, it begins"):
+        searched(server)
 
 
 def test_an_expired_token(server, caplog):
@@ -177,3 +250,31 @@ def test_a_preview_that_is_not_there_or_too_short(server, tmp_path):
     with pytest.raises(MissingPreview, match=rf"lasts {recording.seconds:.1f} s instead of {longer.seconds:.1f} s"):
         fetch_preview(longer, tmp_path, QUICK)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("status", [204, 400, 403, 404, 410, 451])
+def test_a_preview_that_the_server_does_not_give(server, monkeypatch, tmp_path, status):
+    recording = searched(server)[0]
+    monkeypatch.setattr(server, "answer", lambda *request: Answer(status, b"", "text/html"))
+    with pytest.raises(MissingPreview, match=rf"^recording {recording.id} is left out: .*: answered {status}; "):
+        fetch_preview(recording, tmp_path, QUICK)
+    assert server.count("previews") == 1
+
+
+@pytest.mark.parametrize("address", ["http://", "http://[", "http://a b/", "http:///e.ogg", "http://e.org:port/e.ogg"])
+def test_a_preview_whose_address_is_none(server, tmp_path, address):
+    recording = replace(searched(server)[0], preview=address)
+    with pytest.raises(MissingPreview, match=rf"^recording {recording.id} is left out: .* cannot be asked for"):
+        fetch_preview(recording, tmp_path, QUICK)
+
+
+@pytest.mark.parametrize("kind", ["html", "empty", "bad-preview"])
+def test_the_reason_is_the_same_at_every_run(server, tmp_path, kind):
+    recording = searched(server)[0]
+    server.faults = [Fault(kind, "previews")]
+    reasons = []
+    for _ in range(2):
+        with pytest.raises(MissingPreview) as missing:
+            fetch_preview(recording, tmp_path, QUICK)
+        reasons.append(str(missing.value))
+    assert reasons[0] == reasons[1] and " at 0x" not in reasons[0]
