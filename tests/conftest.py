@@ -61,10 +61,16 @@ def quick(monkeypatch):
     """A profile that trains in a second, without much pre-training."""
     from advance_lib.experiments import profiles
 
+    smoke = profiles.PROFILES["smoke"]
     profile = replace(
-        profiles.PROFILES["smoke"], name="quick", image_side=32, epochs=1, event_clips=40, aerial_pictures=40,
-        pretrain_epochs=1,
-    )  # fmt: skip
+        smoke,
+        name="quick",
+        image_side=32,
+        event_clips=40,
+        aerial_pictures=40,
+        training=replace(smoke.training, epochs=1),
+        pretraining=replace(smoke.pretraining, epochs=1),
+    )
     monkeypatch.setitem(profiles.PROFILES, "quick", profile)
     return "quick"
 
@@ -72,9 +78,10 @@ def quick(monkeypatch):
 @pytest.fixture
 def request_of(tiny, quick):
     """The request for one run on three scenes."""
-    from advance_lib.experiments.runs import Request
+    from advance_lib.experiments.runs import requests_for
+    from advance_lib.experiments.settings import Settings
 
-    return Request("image+sound/Ls", 0, str(tiny), quick)
+    return requests_for(Settings(str(tiny), quick, seeds=1, device="cpu"), "image+sound/Ls")[0]
 
 
 @pytest.fixture
