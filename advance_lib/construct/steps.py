@@ -72,13 +72,8 @@ def find_recordings(site: Site) -> dict[str, str]:
         rows = [LeftOut("recordings", name, reason) for name, reason in odd.items() if name not in map(str, found)]
         write_table(odd_ones, LeftOut, rows)
         write_table(listing, Recording, sorted(found.values(), key=lambda recording: recording.id))
-<<<<<<< HEAD
-    kept, left = [], {}
-    for recording in tqdm(read_table(listing, Recording), "previews", leave=False):
-=======
     kept, left = [], {row.id: row.reason for row in read_table(odd_ones, LeftOut)} if odd_ones.exists() else {}
-    for recording in progress(read_table(listing, Recording), "previews"):
->>>>>>> servers
+    for recording in tqdm(read_table(listing, Recording), "previews", leave=False):
         try:
             _check(recording)
             site.preview(recording)
@@ -125,13 +120,8 @@ def take_photographs(site: Site) -> dict[str, str]:
 
 def suggest_labels(site: Site) -> dict[str, str]:
     """Ask the map about each photograph's ground and apply the rules: ``labels.csv``, ``features/``."""
-<<<<<<< HEAD
-    labels = []
-    for place in tqdm(read_table(site.folder / "photographs.csv", Place), "labels", leave=False):
-=======
     labels, left = [], {}
-    for place in progress(read_table(site.folder / "photographs.csv", Place), "labels"):
->>>>>>> servers
+    for place in tqdm(read_table(site.folder / "photographs.csv", Place), "labels", leave=False):
         area = around(place.latitude, place.longitude, site.plan.metres)
         features, odd = site.features(place)
         left |= {f"{element} near {place.id}": reason for element, reason in odd.items()}
@@ -186,13 +176,8 @@ def balance_pairs(site: Site) -> dict[str, str]:
     few = f"scenes with fewer than {plan.smallest_scene} are dropped"
     kept = {pair.id for pair in chosen}
     left |= {pair.id: f"{pair.scene} has {counts[pair.scene]} pairs; {few}" for pair in pairs if pair.id not in kept}
-<<<<<<< HEAD
-    imagery, made = imagery_named(plan.imagery), []
-    for pair in tqdm(chosen, "pairs", leave=False):
-=======
     imagery, made, failed = imagery_named(plan.imagery), [], {}
-    for pair in progress(chosen, "pairs"):
->>>>>>> servers
+    for pair in tqdm(chosen, "pairs", leave=False):
         try:
             site.photograph(imagery, pair.id, pair.latitude, pair.longitude)
             made.append(replace(pair, start=site.clip(recordings[pair.recording], pair.id)))

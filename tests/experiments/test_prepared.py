@@ -1,123 +1,202 @@
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from advance_lib.experiments.sources import Networks, Sources
-from safetensors.torch import load_file
 
-from advance_lib.analysis.one_pair import open_pair, recognise
-from advance_lib.cache import UserError, file_digest
-from advance_lib.data.dataset import inputs_of
-from advance_lib.experiments.profiles import get_profile
-from advance_lib.experiments.runs import Request, _key, finished, known_of, load_checkpoint, pretrained_networks
-from advance_lib.models import weights
-from advance_lib.models.efficientat import EfficientAT
-from advance_lib.models.pretrained import FRONT_END, Spectrograms
+from advance_lib.cache import UserError
+from advance_lib.data import catalogue
+from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.splits import Split, shared_locations, split_named
+from advance_lib.experiments.prepared import Prepared, prepared
+from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.transfer.presets import CODE, PAPER
-from advance_lib.transfer.recogniser import build
-
-MN04, TAUGHT = Sources(audio="mn04"), Sources(teacher="mn04")
 
 
-@pytest.fixture
-def mn04(tmp_path, monkeypatch):
-    """Random weights in mn04's layout, where those that were downloaded would be."""
-    monkeypatch.setenv("ADVANCE_WEIGHTS", str(tmp_path))
-    path = weights.WEIGHTS["mn04"].path
-    torch.manual_seed(0)
-    network = EfficientAT()
-    for name, value in network.state_dict().items():  # batch norms that have seen something
-        if name.endswith(("running_mean", "running_var")):
-            value.add_(0.1 * torch.rand_like(value))
-    torch.save(network.state_dict(), path)
-    monkeypatch.setitem(weights.WEIGHTS, "mn04", replace(weights.WEIGHTS["mn04"], sha256=file_digest(path)))
-    return network.eval()
+def shared_by(folder, **changes):
+    """What runs on a folder share, made anew."""
+    return Prepared(Settings(str(folder), "smoke", device="cpu", **changes))
 
 
-def test_a_source_that_is_not_known():
-    with pytest.raises(UserError, match="no teacher network 'mn05'; choose one of rendered, official, mn04"):
-        Sources(teacher="mn05")
+def opened(folder, **changes):
+    """A folder as a dataset, read anew."""
+    return shared_by(folder, **changes).data
 
 
-def test_what_each_source_expects():
-    profile = get_profile("paper")
-    official = Sources("official", "official")
-    assert official.hearing(PAPER) == Spectrograms(FRONT_END) == Sources().hearing(CODE) != Sources().hearing(PAPER)
-    assert official.raw_colours(PAPER) and not Sources("imagenet").raw_colours(PAPER)
-    assert official.visual_backbone(profile) == "resnet101" and official.audio_backbone(profile) == "resnet50 audio"
-    assert [s.new_event_head for s in (Sources(), MN04, TAUGHT, Sources(audio="mn04", teacher="mn04"))] == [
-        False, False, True, False,
-    ]  # fmt: skip
-
-
-def test_mn04_as_a_student_begins_as_its_own_teacher(mn04, tiny, quick):
-    request = Request("image+sound/SQ|Na", 0, str(tiny), quick, sources=MN04)
-    networks = pretrained_networks(request, "cpu")
-    model = build(request.recipe, 3, 32, networks.visual.weights, networks.audio.weights).eval()
-    _, inputs = inputs_of(*request.data)
-    batch = inputs.batch(np.arange(4), augment=False)
-    with torch.inference_mode():
-        events = model(batch.image, batch.log_mel).events.numpy()
-    known = known_of(*request.data, "cpu")
-    assert known.pre_activations.shape == (42, 527) and batch.log_mel.shape == (4, 32, 8, 63)
-    assert events == pytest.approx(known.pre_activations[:4], abs=1e-4)
-
-
-def test_only_what_follows_the_kept_maps_is_trained(mn04, tiny, quick):
-    request = Request("image+sound/KL|Na", 0, str(tiny), quick, sources=MN04)
-    before = load_file(pretrained_networks(request, "cpu").audio.weights)
-    run = finished([request], "cpu")[0]
-    model, _, config = load_checkpoint(run.folder / "model.safetensors")
-    changed = {name.split(".")[0] for name, value in model.audio.state_dict().items() if not value.equal(before[name])}
-    assert changed == {"late", "hidden", "fc"} and len(config["events"]) == 527
-    # The checkpoint alone takes a recording: the first blocks are in it.
-    row = run.predictions.iloc[0]
-    image, sound = (tiny / s / row["scene"] / f"{row['id']}.{e}" for s, e in (("vision", "jpg"), ("sound", "wav")))
-    for scene, probability in recognise(open_pair(run.folder / "model.safetensors", image, sound)).items():
-        assert probability == pytest.approx(row[f"p({scene})"], abs=2e-3)
-
-
-def test_random_weights_are_random_but_for_the_first_blocks(mn04, tiny, quick):
-    request = Request("sound/Ls†", 0, str(tiny), quick, sources=MN04)
-    networks = pretrained_networks(request, "cpu")
-    assert networks.visual is None and networks.teacher is None
-    model = build(request.recipe, 3, 32, None, networks.audio.weights)
-    given = load_file(networks.audio.weights)
-    same = {n for n, v in model.audio.named_parameters() if v.equal(given[n]) and v.std() > 0}
-    assert same and same <= {name for name, value in model.audio.named_parameters() if not value.requires_grad}
-    assert not model.audio.hidden.weight.equal(given["hidden.weight"])
-    momenta = {layer.momentum for layer in model.audio.late.modules() if isinstance(layer, torch.nn.BatchNorm2d)}
-    assert momenta == {0.1}  # with mn04's own 0.01 the statistics stay behind, and the test at chance
-
-
-def test_a_teacher_that_is_another_network_brings_a_new_event_head(mn04, tiny, quick):
-    requests = [Request(f"image+sound/{transfer}", 0, str(tiny), quick, sources=TAUGHT) for transfer in ("KL|Na", "E")]
-    for run in finished(requests, "cpu", jobs=1):
-        assert len(run.config["events"]) == 527
-    model = load_checkpoint(finished(requests, "cpu")[0].folder / "model.safetensors")[0]
-    assert model.audio.fc.out_features == 527 and model.audio.sound_shape == (1, 400, 64)
-    own = Request("image+sound/KL|Na", 0, str(tiny), quick)
-    assert finished([own], "cpu")[0].folder != finished(requests[:1], "cpu")[0].folder
-
-
-def test_what_starts_at_random_still_has_inputs_of_its_own(tiny, quick):
-    """† needs no pre-trained network, and yet the authors' networks get other spectrograms and colours."""
-    keys = {
-        _key(Request("image/Ls†", 0, str(tiny), "paper", sources=sources), Networks(), "cpu")
-        for sources in (Sources(), Sources("imagenet"), Sources("official"), Sources("imagenet", "official"))
+def test_a_users_folder(tiny):
+    shared = shared_by(tiny)
+    dataset, inputs = shared.data, shared.inputs
+    assert dataset.scenes == ["desert", "ice", "wood"] and len(dataset.exam) == 0
+    rows = dataset.rows()
+    assert sorted(np.concatenate(list(rows.values()))) == list(range(42)) and set(rows) == {
+        "train",
+        "validation",
+        "test",
     }
-    assert len(keys) == 3  # ImageNet's and the library's own expect the same
+    assert shared_locations(dataset.catalogue, dataset.catalogue["split"]) == 0
+    assert [dataset.scenes[target] for target in inputs.targets] == list(dataset.catalogue["scene"])
+    batch = inputs.batch(rows["train"], augment=False)
+    assert abs(batch.log_mel.mean()) < 0.01 and abs(batch.image.mean()) < 0.01  # normalised on these rows
 
 
-def test_without_an_event_head_the_teacher_changes_nothing(quick, tiny):
-    recipes = [
-        Request("image+sound/Ls", 0, str(tiny), quick, sources=sources).recipe for sources in (Sources(), TAUGHT)
-    ]
-    assert recipes[0] == recipes[1]
+def test_the_key_knows_data_and_split(tiny):
+    default = opened(tiny).key()
+    assert opened(tiny, split=Split(seed=1)).key() != default
+    assert opened(tiny, split=Split("pair")).key() != default
 
 
-def test_weights_that_were_not_fetched(tiny, quick, tmp_path, monkeypatch):
+def test_a_scene_without_a_split_is_an_error(tiny):
+    """One recording place for two scenes can take all of a small scene's pairs along."""
+    (tiny / "pairs.csv").write_text("id,location\n" + "".join(f"{1000 + i:05d},{i:05d}\n" for i in range(10)))
+    for sibling in (0, 3, 6, 9):
+        for sense, suffix in (("vision", "jpg"), ("sound", "wav")):
+            (tiny / sense / "ice" / f"{1000 + sibling:05d}_1.{suffix}").unlink()
+    for number in range(1, 10):
+        for sense, suffix in (("vision", "jpg"), ("sound", "wav")):
+            (tiny / sense / "ice" / f"{1000 + number:05d}.{suffix}").unlink()
+    with pytest.raises(UserError, match=r"scene 'ice' has no \w+ pairs"):
+        opened(tiny)
+
+
+def test_a_users_folder_has_no_official_split(tiny):
+    with pytest.raises(UserError, match=r"42 of 42 pairs are not among ADVANCE's, such as desert/00000 and desert/\d+"):
+        opened(tiny, split=Split("official"))
+
+
+def own_split(folder, change=None):
+    """Write a split into pairs.csv: of ten locations the last is for test, the one before for validation."""
+    table = read_catalogue(folder)[["scene", "id", "location"]]
+    table["split"] = table["location"].str[-1].map({"9": "test", "8": "validation"}).fillna("train")
+    if change:
+        change(table)
+    table.drop(columns="location").to_csv(folder / "pairs.csv", index=False)
+    return table["split"]
+
+
+def test_a_users_own_split(tiny):
+    given = own_split(tiny)
+    shared = shared_by(tiny, split=split_named("given"))
+    dataset, inputs = shared.data, shared.inputs
+    assert list(dataset.catalogue["split"]) == list(given) and set(dataset.rows()) == {"train", "validation", "test"}
+    assert [len(rows) for rows in dataset.rows().values()] == [33, 3, 6] and dataset.title == "tiny, split as given"
+    assert abs(inputs.batch(dataset.rows()["train"], augment=False).image.mean()) < 0.01  # normalised on these rows
+    assert opened(tiny).key() == dataset.key()  # it is the default where it is there
+    by_location = opened(tiny, split=Split("location"))
+    assert list(by_location.catalogue["split"]) != list(given) and by_location.key() != dataset.key()
+
+
+def test_a_given_split_is_known_by_what_it_says_not_by_how(tiny):
+    """Runs are found again by this key: another word for a pair is another run, other capitals are not."""
+
+    def capitals(table):
+        table["split"] = table["split"].str.title() + " "
+
+    def another(table):
+        table.loc[2, "split"] = "test"
+
+    keys = []
+    for change in (None, capitals, another):
+        own_split(tiny, change)
+        keys.append(opened(tiny, split=Split("given")).key())
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.filterwarnings("ignore:pairs.csv")  # locations are torn apart
+def test_two_locations_a_scene_are_enough_for_a_given_split(tiny):
+    for path in list(tiny.glob("*/*/*")):
+        if path.stem[4] not in "03":  # locations 0 and 3 have siblings
+            path.unlink()
+
+    def change(table):
+        table["split"] = 3 * ["train", "validation", "test", "train"]
+
+    own_split(tiny, change)
+    assert len(shared_by(tiny, split=Split("given")).inputs.images) == 12
+
+
+@pytest.mark.parametrize(
+    ("rows", "word", "words"),
+    [
+        ([0], "val", r"split of 1 of 42 pairs is none of train, validation, test: desert/00000 \(val\); mend"),
+        ([0], "exam", r"desert/00000 \(exam\)"),
+        (range(2, 9), "", r"split of 7 of 42 .* desert/00001 \(nothing\), .*, …; mend"),
+        (range(14, 28), "train", "scene 'ice' has no validation pairs; mend the column split"),
+    ],
+)
+def test_a_given_split_that_cannot_be_used(tiny, rows, word, words):
+    def change(table):
+        table.loc[rows, "split"] = word
+
+    own_split(tiny, change)
+    with pytest.raises(UserError, match=words):
+        opened(tiny, split=Split("given"))
+    assert len(opened(tiny, split=Split("location")).catalogue) == 42  # as good as before
+
+
+def test_a_given_split_that_is_not_there(tiny):
+    with pytest.raises(UserError, match="no split is given: write one into"):
+        opened(tiny, split=Split("given"))
+    (tiny / "pairs.csv").write_text("id,split\n")
+    with pytest.raises(UserError, match="split of 42 of 42 pairs"):
+        opened(tiny, split=Split("given"))
+
+
+def test_a_given_split_that_tears_siblings_apart(tiny):
+    def change(table):
+        table.loc[table["id"] == "01003_1", "split"] = "test"
+
+    own_split(tiny, change)
+    with pytest.warns(UserWarning, match=r"1 location\(s\) have pairs in several splits.*: 01003;") as caught:
+        dataset = opened(tiny, split=Split("given"))
+    assert len(caught) == 1 and shared_locations(dataset.catalogue, dataset.catalogue["split"]) > 0
+
+
+def test_a_given_split_of_whole_locations_warns_of_nothing(tiny):
+    own_split(tiny)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened(tiny, split=Split("given"))
+
+
+def test_the_preset_chooses_the_front_end_and_the_colours(tiny):
+    paper, code = (shared_by(tiny, preset=preset).inputs for preset in (PAPER, CODE))
+    assert not np.array_equal(paper.log_mels, code.log_mels)
+    rows = np.arange(4)
+    assert code.batch(rows, augment=False).image.max() > 50 > paper.batch(rows, augment=False).image.max()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"dataset": "advance"}, "Zenodo record 3828124"),
+        ({"dataset": "NOWHERE"}, "NOWHERE: no such folder; give miniature, advance, or a folder"),
+        ({"split": Split("official")}, "the miniature has no split 'official'"),
+        ({"split": Split("given")}, "the miniature has no split 'given'"),
+        ({"sources": Sources(audio="mn04")}, "advance download weights mn04"),
+        ({"sources": Sources(teacher="official")}, "advance download weights official"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_before_anything_is_made(settings, words, tmp_path, build, monkeypatch):
+    monkeypatch.setenv("ADVANCE_DATA", str(tmp_path))
     monkeypatch.setenv("ADVANCE_WEIGHTS", str(tmp_path))
-    with pytest.raises(UserError, match="advance download weights mn04"):
-        finished([Request("sound/Ls", 0, str(tiny), quick, sources=MN04)], "cpu")
+    with pytest.raises(UserError, match=words):
+        prepared(Settings(**settings))
+    assert not build.exists()
+
+
+def test_a_split_is_refused_before_a_file_is_opened(tiny, monkeypatch):
+    monkeypatch.setattr(catalogue, "read_image", lambda *_: pytest.fail("a photograph was opened"))
+    for by, words in (("official", "42 of 42 pairs are not among ADVANCE's"), ("given", "no split is given")):
+        with pytest.raises(UserError, match=words):
+            Prepared(Settings(str(tiny), split=Split(by)))
+
+
+def test_seeds_and_what_a_part_does_not_need_make_nothing_anew(tiny, quick):
+    settings = Settings(str(tiny), quick, seeds=2, device="cpu")
+    shared = prepared(settings)
+    assert prepared(replace(settings, seeds=(7,))) is shared
+    other = prepared(replace(settings, split=Split("location", 1)))
+    assert other is not shared and other.data.key() != shared.data.key()
+    assert other.inputs.images is shared.inputs.images and other.visual is shared.visual
+    assert prepared(replace(settings, preset=replace(PAPER, relevance="pca"))).audio is shared.audio
+    assert prepared(replace(settings, preset=replace(PAPER, n_fft=4096))).audio.key != shared.audio.key

@@ -14,15 +14,16 @@ import pytest
 import torch
 
 from advance_lib.cache import UserError
-from advance_lib.data.dataset import inputs_of
+from advance_lib.experiments.prepared import Prepared
 from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training import loop as training
 from advance_lib.training.devices import compile_blocks, launch, processes, rank, start
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import fit
 from advance_lib.training.schedule import Schedule
-from advance_lib.transfer.recogniser import Recipe, scene_probabilities, seen_by, train_recogniser
+from advance_lib.transfer.recogniser import Given, Recipe, scene_probabilities, train_recogniser, without_sense
 
 
 def train(tiny, folder, senses, epochs, size):
@@ -30,10 +31,12 @@ def train(tiny, folder, senses, epochs, size):
     wrote, save = [], training.save_file
     training.save_file = lambda *arguments: (wrote.append(arguments[1]), save(*arguments))
     folder.mkdir(parents=True, exist_ok=True)
-    dataset, inputs = inputs_of(str(tiny), replace(PROFILES["smoke"], image_side=32))
+    PROFILES["small"] = replace(PROFILES["smoke"], name="small", image_side=32)
+    shared = Prepared(Settings(str(tiny), "small", device="cpu"))
+    dataset, inputs = shared.data, shared.inputs
     recipe = Recipe(senses, "narrow visual", "narrow audio", Schedule(epochs, size, 1e-3), pretrained=False)
-    model, fabric, history = train_recogniser(recipe, inputs, None, dataset.rows(), 3, 0, (None, None), folder, "cpu")
-    found = scene_probabilities(recipe, fabric, model, seen_by(senses, inputs), dataset.rows()["test"])
+    model, fabric, history = train_recogniser(recipe, Given(inputs, dataset.rows(), 3, device="cpu"), 0, folder)
+    found = scene_probabilities(recipe, fabric, model, without_sense(senses, inputs), dataset.rows()["test"])
     np.save(folder / f"found-{fabric.global_rank}.npy", found)
     (folder / f"told-{fabric.global_rank}.json").write_text(json.dumps([history, len(wrote), fabric.world_size]))
     training.save_file = save

@@ -15,8 +15,9 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from safetensors.torch import load_file
 
 from advance_lib.data.catalogue import read_catalogue
-from advance_lib.data.dataset import inputs_of
+from advance_lib.experiments.prepared import Prepared
 from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.settings import Settings
 from advance_lib.training import loop as training
 from advance_lib.training.devices import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -25,9 +26,9 @@ from advance_lib.training.metrics import weighted_scores
 from advance_lib.training.schedule import Schedule
 from advance_lib.transfer import recogniser
 from advance_lib.transfer.presets import PAPER
-from advance_lib.transfer.recogniser import Recipe, build, objective, seen_by, train_recogniser
+from advance_lib.transfer.recogniser import Recipe, build, objective, train_recogniser, without_sense
 
-SMALL = replace(PROFILES["smoke"], image_side=32)
+PROFILES["small"] = replace(PROFILES["smoke"], name="small", image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
 
 
@@ -37,12 +38,13 @@ def scenes(model, batch):
 
 def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE, preset=PAPER):
     folder.mkdir(parents=True, exist_ok=True)
-    dataset, inputs = inputs_of(str(tiny), SMALL)
+    shared = Prepared(Settings(str(tiny), "small", device="cpu"))
+    dataset, inputs = shared.data, shared.inputs
     recipe = Recipe(senses, "narrow visual", "narrow audio", schedule, pretrained=False, preset=preset)
     model, fabric, history = train_recogniser(
         recipe, inputs, None, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
     )
-    seen = seen_by(senses, inputs)
+    seen = without_sense(senses, inputs)
     return predictions(fabric, model, seen, dataset.rows()["test"], scenes), history, dataset
 
 
@@ -66,8 +68,8 @@ def test_it_learns_colours_and_tones(tiny, tmp_path):
 def test_a_unimodal_network_ignores_the_other_sense(tiny, tmp_path, senses):
     probabilities, *_ = train(tiny, tmp_path / senses, senses=senses, schedule=replace(SCHEDULE, epochs=1))
     assert probabilities.std(axis=0).max() > 0  # it answers to its own sense
-    inputs = inputs_of(str(tiny), SMALL)[1]
-    assert (seen_by(senses, inputs).images is None) == (senses == "sound")
+    inputs = Prepared(Settings(str(tiny), "small", device="cpu")).inputs
+    assert (without_sense(senses, inputs).images is None) == (senses == "sound")
 
 
 @pytest.mark.parametrize("augmented", ["train", "all"])
@@ -202,7 +204,8 @@ def test_the_state_is_written_less_often_where_that_would_take_long(tmp_path, mo
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
 def test_bfloat16_and_compiled_blocks_train_as_float32_does(tiny, tmp_path):
     """A GPU's arithmetic, on the CPU: the first losses within 1 %, and scenes recognised as well in the end."""
-    dataset, inputs = inputs_of(str(tiny), SMALL)
+    shared = Prepared(Settings(str(tiny), "small", device="cpu"))
+    dataset, inputs = shared.data, shared.inputs
     rows, recipe = dataset.rows(), Recipe("image+sound", "narrow visual", "narrow audio", SCHEDULE, pretrained=False)
     losses, right = {}, {}
     for precision in ("32-true", "bf16-mixed"):

@@ -14,8 +14,8 @@ import torch
 
 from advance_lib.cache import UserError
 from advance_lib.data.features import log_mel
-from advance_lib.experiments.cells import recipe_of
-from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.runs import requests_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import fit
@@ -29,6 +29,10 @@ FIELDS = {
 }  # fmt: skip
 
 
+def recipe_of(cell, profile, preset):
+    return requests_for(Settings(profile=profile, preset=preset), cell)[0].recipe
+
+
 def test_the_presets_differ_in_every_field_and_there_are_no_others():
     assert {f.name for f in fields(PAPER)} == FIELDS
     assert {name for name in FIELDS if asdict(PAPER)[name] != asdict(CODE)[name]} == FIELDS
@@ -36,7 +40,7 @@ def test_the_presets_differ_in_every_field_and_there_are_no_others():
 
 
 def test_nothing_else_of_a_recipe_differs():
-    paper, code = (recipe_of("image+sound/E", PROFILES["mini"], preset) for preset in (PAPER, CODE))
+    paper, code = (recipe_of("image+sound/E", "mini", preset) for preset in (PAPER, CODE))
     assert replace(code, preset=PAPER, schedule=paper.schedule, new_event_head=False) == paper
     same = replace(code.schedule, decay="constant", reshuffle=True, keep_after=0)
     assert same == paper.schedule
@@ -113,7 +117,7 @@ def test_training_samples_are_reshuffled_or_not(order, tmp_path):
     images = np.zeros((8, 4, 4, 3), np.uint8)
     inputs = Spy(images, None, np.zeros(8, np.int64), Normaliser.of(images, None, np.arange(8)))
     Spy.orders = []
-    schedule = recipe_of("image/Ls", PROFILES["smoke"], replace(PAPER, order=order)).schedule
+    schedule = recipe_of("image/Ls", "smoke", replace(PAPER, order=order)).schedule
     model = torch.nn.Linear(4, 2)
 
     def loss(model, batch):
@@ -128,8 +132,8 @@ def test_training_samples_are_reshuffled_or_not(order, tmp_path):
 def test_learning_rate_is_constant_or_falls_in_three_steps():
     shares = (0.0, 0.29, 0.31, 0.61, 0.91)
     for value, wanted in (("constant", [1] * 5), ("stepped", [1, 1, 0.1, 0.01, 0.001])):
-        schedule = recipe_of("image/Ls", PROFILES["mini"], replace(PAPER, learning_rate=value)).schedule
-        found = [schedule.learning_rate_of(share) / PROFILES["mini"].learning_rate for share in shares]
+        schedule = recipe_of("image/Ls", "mini", replace(PAPER, learning_rate=value)).schedule
+        found = [schedule.learning_rate_of(share) / schedule.learning_rate for share in shares]
         assert found == pytest.approx(wanted)
 
 
