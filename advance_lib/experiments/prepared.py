@@ -44,14 +44,13 @@ class Prepared:
     Ask `prepared` for one.
 
     Raises:
-        UserError: data, split or weights are not there; said at once, before anything is rendered or trained.
+        UserError: data or split are not there; said at once, before anything is rendered or trained.
     """
 
     def __init__(self, settings: Settings):
         self.settings = settings
         self.folder = dataset_folder(settings.dataset)
         settings.split.require(self.folder)
-        settings.sources.require()
 
     @property
     def sizes(self) -> Profile:
@@ -214,6 +213,11 @@ def prepared(settings: Settings) -> Prepared:
     """Return what all runs of a setting share; the seeds change nothing here.
 
     Raises:
-        UserError: data, split or weights are not there.
+        UserError: data or split are not there.
     """
     return _prepared(replace(settings, seeds=settings.sizes.seeds))
+
+
+def forget() -> None:
+    """Forget what was prepared, so that changed files are read anew."""
+    _prepared.cache_clear()

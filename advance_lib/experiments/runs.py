@@ -36,7 +36,6 @@ from advance_lib.transfer.recogniser import Recipe, without_sense
 
 SPLITS_BY_LOCATION = (0, 1, 2)  # the first is the tables' own, unless the dataset brings one
 REGISTRIES = (PROFILES, BACKBONES, TRANSFERS)
-OURS = [dict(registry) for registry in REGISTRIES]
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,15 @@ class Request:
     def shared(self) -> Prepared:
         """Data, networks, inputs and knowledge."""
         return prepared(self.settings)
+
+    def require(self) -> None:
+        """Refuse what cannot be had.
+
+        Raises:
+            UserError: data, split or weights are not there.
+        """
+        prepared(self.settings)
+        self.settings.sources.require(self.cell.pretrained, self.cell.transfer is not None)
 
     def key(self) -> str:
         """Return the hash of all that determines the run: recipe, seed, data, networks, arithmetic, code."""
@@ -271,7 +279,7 @@ def finished(requests: Sequence[Request], jobs: int | None = None) -> list[Run]:
         UserError: data, split or weights of a setting are not there; said before anything is made.
     """
     for request in requests:
-        prepared(request.settings)
+        request.require()
     keys = [request.key() for request in requests]
     runs = build_folder() / "runs"
     missing = {key: request for key, request in zip(keys, requests, strict=True) if not (runs / key).exists()}
@@ -296,7 +304,8 @@ def _train_side_by_side(missing: dict[str, Request], workers: int) -> None:
         request.shared.given(request.recipe)
     # What a notebook has registered, the workers do not know.
     added = [
-        {name: x for name, x in r.items() if ours.get(name) is not x} for r, ours in zip(REGISTRIES, OURS, strict=True)
+        {name: entry for name, entry in registry.items() if isinstance(entry, Profile) or code_of(entry)}
+        for registry in REGISTRIES
     ]
     trained = Parallel(n_jobs=workers, return_as="generator_unordered", initializer=_without_bars)(
         delayed(_train_in_worker)(key, request, added) for key, request in missing.items()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from advance_lib.cache import UserError
 from advance_lib.data.splits import THE_SPLIT, Split, split_named
 from advance_lib.experiments.profiles import Profile, get_profile
+from advance_lib.models.audiovisual import partly_fixed
 from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Hearing, Spectrograms
 from advance_lib.models.weights import weights_file
 from advance_lib.training.devices import accelerator
@@ -43,15 +44,22 @@ class Sources:
                 choices = ", ".join(filter(None, known))
                 raise UserError(f"no {name} network '{getattr(self, name)}'; choose one of {choices}")
 
-    def require(self) -> None:
+    def require(self, pretrained: bool = True, teacher: bool = True) -> None:
         """Refuse networks whose weights are not there.
+
+        Args:
+            pretrained: networks start from them; else only what is never trained is needed.
+            teacher: its knowledge is transferred.
 
         Raises:
             UserError: names the file, and how to fetch it.
         """
-        for table, name in ((THEIRS_VISUAL, self.visual), (THEIRS_AUDIO, self.audio), (THEIRS_AUDIO, self.teaching)):
-            if name in table and table[name].file:
-                weights_file(table[name].file)
+        visual, audio = THEIRS_VISUAL.get(self.visual), THEIRS_AUDIO.get(self.audio)
+        needed = [theirs for theirs in (visual, audio) if theirs and (pretrained or partly_fixed(theirs.backbone))]
+        needed += [THEIRS_AUDIO[self.teaching]] if teacher and self.teaching in THEIRS_AUDIO else []
+        for theirs in needed:
+            if theirs.file:
+                weights_file(theirs.file)
 
     @property
     def teaching(self) -> str:

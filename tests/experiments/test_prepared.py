@@ -8,7 +8,8 @@ from advance_lib.cache import UserError
 from advance_lib.data import catalogue
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.splits import Split, shared_locations, split_named
-from advance_lib.experiments.prepared import Prepared, prepared
+from advance_lib.experiments.prepared import Prepared, forget, prepared
+from advance_lib.experiments.runs import runs_for
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.transfer.presets import CODE, PAPER
 
@@ -97,6 +98,7 @@ def test_a_given_split_is_known_by_what_it_says_not_by_how(tiny):
     keys = []
     for change in (None, capitals, another):
         own_split(tiny, change)
+        forget()
         keys.append(opened(tiny, split=Split("given")).key())
     assert keys[0] == keys[1] != keys[2]
 
@@ -180,7 +182,7 @@ def test_what_cannot_be_had_is_refused_before_anything_is_made(settings, words, 
     monkeypatch.setenv("ADVANCE_DATA", str(tmp_path))
     monkeypatch.setenv("ADVANCE_WEIGHTS", str(tmp_path))
     with pytest.raises(UserError, match=words):
-        prepared(Settings(**settings))
+        runs_for(Settings(**settings), "image+sound/KL|Na")
     assert not build.exists()
 
 

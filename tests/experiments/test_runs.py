@@ -19,7 +19,7 @@ from advance_lib.data.splits import Split
 from advance_lib.experiments import profiles
 from advance_lib.experiments.cells import CELLS, Cell
 from advance_lib.experiments.one_run import load_checkpoint, recipe_in
-from advance_lib.experiments.prepared import Prepared
+from advance_lib.experiments.prepared import Prepared, forget
 from advance_lib.experiments.runs import Request, finished, requests_for, requests_of_book, runs_for
 from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES
@@ -120,6 +120,7 @@ def test_a_changed_file_changes_the_key(tiny, quick):
     from tests.pairs import write_pair
 
     def data_key():
+        forget()
         return Prepared(Settings(str(tiny), quick)).data.key()
 
     before = data_key()

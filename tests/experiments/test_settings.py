@@ -4,7 +4,7 @@ from advance_lib.cache import UserError
 from advance_lib.data.splits import Split
 from advance_lib.experiments.profiles import PROFILES
 from advance_lib.experiments.settings import CHOICES, Settings, Sources, asked, parse_seeds
-from advance_lib.models.pretrained import FRONT_END
+from advance_lib.models.pretrained import FRONT_END, Spectrograms
 from advance_lib.transfer.presets import CODE, PAPER
 
 
@@ -70,7 +70,7 @@ def test_a_source_that_is_not_known():
 
 def test_what_each_source_expects():
     profile, official = PROFILES["paper"], Sources("official", "official")
-    assert official.front_end(PAPER) == FRONT_END == CODE.front_end != Sources().front_end(PAPER)
+    assert official.hearing(PAPER) == Spectrograms(FRONT_END) == Sources().hearing(CODE) != Sources().hearing(PAPER)
     assert official.raw_colours(PAPER) and not Sources("imagenet").raw_colours(PAPER)
     assert official.visual_backbone(profile) == "resnet101" and official.audio_backbone(profile) == "resnet50 audio"
     mn04, taught = Sources(audio="mn04"), Sources(teacher="mn04")

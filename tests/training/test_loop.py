@@ -26,7 +26,7 @@ from advance_lib.training.metrics import weighted_scores
 from advance_lib.training.schedule import Schedule
 from advance_lib.transfer import recogniser
 from advance_lib.transfer.presets import PAPER
-from advance_lib.transfer.recogniser import Recipe, build, objective, train_recogniser, without_sense
+from advance_lib.transfer.recogniser import Given, Recipe, build, objective, train_recogniser, without_sense
 
 PROFILES["small"] = replace(PROFILES["smoke"], name="small", image_side=32)
 SCHEDULE = Schedule(epochs=3, batch_size=8, learning_rate=1e-3)
@@ -42,7 +42,7 @@ def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE, preset=
     dataset, inputs = shared.data, shared.inputs
     recipe = Recipe(senses, "narrow visual", "narrow audio", schedule, pretrained=False, preset=preset)
     model, fabric, history = train_recogniser(
-        recipe, inputs, None, dataset.rows(), len(dataset.scenes), seed, (None, None), folder, "cpu"
+        recipe, Given(inputs, dataset.rows(), len(dataset.scenes), device="cpu"), seed, folder
     )
     seen = without_sense(senses, inputs)
     return predictions(fabric, model, seen, dataset.rows()["test"], scenes), history, dataset

@@ -12,7 +12,7 @@ from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.training.devices import start
 from advance_lib.training.inputs import Batch
-from advance_lib.training.loop import weights_file
+from advance_lib.training.loop import best_weights_file
 from advance_lib.transfer import objectives
 from advance_lib.transfer.knowledge import Knowledge
 from advance_lib.transfer.presets import CODE, PAPER
@@ -144,7 +144,7 @@ def test_a_network_learns_from_the_posteriors_alone(tiny, quick, tmp_path):
     recipe = replace(recipe, schedule=replace(recipe.schedule, epochs=6, batch_size=8))
     model, fabric, _ = train_recogniser(recipe, Given(inputs, rows, 3, knowledge=knowledge, device="cpu"), 0, tmp_path)
     found = scene_probabilities(recipe, fabric, model, inputs, rows["test"]).argmax(1)
-    assert (found == targets[rows["test"]]).mean() > 0.8 and weights_file(tmp_path).exists()
+    assert (found == targets[rows["test"]]).mean() > 0.8 and best_weights_file(tmp_path).exists()
 
 
 def test_evaluation_is_jittered_by_the_codes_preset_only(tiny, quick, networks):
