@@ -25,7 +25,7 @@ from advance_lib.data.splits import Split
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, Cell
 from advance_lib.experiments.one_run import CHECKPOINT, load_checkpoint, train_run
 from advance_lib.experiments.prepared import Prepared, prepared
-from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.profiles import PROFILES, Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.models.weights import WEIGHTS

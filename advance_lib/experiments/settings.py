@@ -4,7 +4,7 @@ Chapter: Use it on your own data.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from advance_lib.cache import UserError
@@ -14,7 +14,7 @@ from advance_lib.models.audiovisual import partly_fixed
 from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Hearing, Spectrograms
 from advance_lib.models.weights import weights_file
 from advance_lib.training.devices import accelerator
-from advance_lib.transfer.presets import PAPER, Preset, get_preset
+from advance_lib.transfer.presets import CODE, PAPER, Preset, differences, get_preset
 
 VISUAL, AUDIO = ("rendered", *THEIRS_VISUAL), ("rendered", *THEIRS_AUDIO)
 
@@ -128,6 +128,20 @@ class Settings:
         """The profile itself."""
         return get_profile(self.profile)
 
+    def departures(self) -> dict[str, str]:
+        """Return in words what of split, preset and networks is not the default."""
+        usual, found = Sources(), {}
+        if self.split != THE_SPLIT:
+            found["split"] = f"by {self.split.by}" + (f", number {self.split.seed}" if self.split.seed else "")
+        if self.skip_broken:
+            found["unusable pairs"] = "left out"
+        if changed := differences(self.preset):
+            found["preset"] = "code" if self.preset == CODE else ", ".join(f"{k} = {v}" for k, v in changed.items())
+        for name in ("visual", "audio", "teacher"):
+            if (source := getattr(self.sources, name)) != getattr(usual, name):
+                found[f"{name} network"] = source
+        return found
+
 
 def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tuple[int, ...]:
     """Return training seeds: a number n means 0 … n-1, a sequence means itself, None the profile's own.
@@ -179,3 +193,15 @@ def asked(fields: Sequence[str] = (), **words: object) -> Settings:
     networks = {name: given.pop(name) for name in ("visual", "audio", "teacher") if name in given}
     split, preset = split_named(given.pop("split", "own")), get_preset(given.pop("preset", "paper"), fields)
     return Settings(**given, split=split, preset=preset, sources=Sources(**networks))
+
+
+def of_chapter(variables: Mapping[str, object]) -> Settings:
+    """Return the settings that a chapter's first cell says.
+
+    Args:
+        variables: the chapter's ``globals()``; only `CHOICES` are looked at.
+
+    Raises:
+        UserError: a word that means nothing.
+    """
+    return asked(**{name: variables.get(name) for name in CHOICES})

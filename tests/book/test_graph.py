@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from advance_lib.experiments.sources import AUDIO, VISUAL
 
 import graph
 import pages
 from advance_lib.cache import UserError
 from advance_lib.data.dataset import split_named
-from advance_lib.experiments.sources import AUDIO, VISUAL
 from advance_lib.transfer.presets import PRESETS
 from graph import requested
 
