@@ -386,7 +386,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_construction(commands)
     command = commands.add_parser("step", parents=[data, networks, runs])  # the graph's own, out of the help
     command.set_defaults(run=step)
-    command.add_argument("name", choices=("pretraining-sets", "features", "visual", "audio"))
+    command.add_argument("name", choices=("pretraining-sets", "features", "visual", "audio"), help="what to make")
     return parser
 
 

@@ -96,12 +96,10 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test") -> pd.
     """
     rows = []
     for run in runs:
-        asked = run.request
-        data = asked.shared.data
-        teacher = known.pre_activations[data.rows()[split]]
+        teacher = known.pre_activations[run.request.shared.data.rows()[split]]
         student = event_responses(run, split)
         points = 100 * np.abs(sigmoid(student) - sigmoid(teacher)).mean()
-        rows.append((asked.cell, asked.seed, divergence(student, teacher).mean(), points))
+        rows.append((run.cell, run.seed, divergence(student, teacher).mean(), points))
     return pd.DataFrame(rows, columns=["cell", "seed", "nats", "points"])
 
 

@@ -24,7 +24,7 @@ def learning_curves(runs: Sequence) -> Figure:
     """Draw training loss and validation F-score over the epochs, one line a run; the selected epoch is marked."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for run in runs:
-        senses = run.request.cell.split("/")[0]
+        senses = run.request.cell.senses
         history = pd.DataFrame(run.metrics["history"])
         first = run.seed == runs[0].seed
         for axis, what in zip(axes, ("loss", "validation"), strict=True):

@@ -4,7 +4,8 @@ import torch
 from PIL import Image
 
 from advance_lib.analysis.activation import activation_map, energy_inside, localisation, mask_of, overlay, pointing_game
-from advance_lib.experiments.runs import Request, finished
+from advance_lib.experiments.runs import runs_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 
 
@@ -67,8 +68,8 @@ def test_the_brightest_place_of_an_overlay_is_the_maps_highest():
 
 
 def test_localisation_on_the_miniature(quick):
-    run = finished([Request("image/Ls", 0, "miniature", quick)], "cpu")[0]
-    table = localisation([run], ["test", "exam"], "cpu")
+    runs = runs_for(Settings("miniature", quick, seeds=1, device="cpu"), "image/Ls")
+    table = localisation(runs, ["test", "exam"])
     assert set(table["scene"]) <= {"airport", "bridge", "harbour", "sports land", "train station"}
     assert set(table["pointing"]) <= {0.0, 100.0} and table["energy"].between(0, 100).all()
     assert table["area"].between(0, 100, inclusive="neither").all()

@@ -12,7 +12,6 @@ from advance_lib.analysis.claims import (
     COMPARISONS,
     Claim,
     class_gains,
-    codes,
     compare,
     compare_means,
     comparisons,
@@ -22,9 +21,10 @@ from advance_lib.analysis.claims import (
     verdict,
 )
 from advance_lib.analysis.statistics import holm
-from advance_lib.data.published import PAPER_SCORES
-from advance_lib.experiments.cells import CELLS, TABLES
+from advance_lib.experiments.cells import CELLS, PAPER_SCORES, TABLES, Cell
 from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.settings import Settings
+from advance_lib.transfer.objectives import TRANSFERS
 
 SCENES = ["desert", "ice", "wood"]
 TRUTH = np.repeat(SCENES, [30, 20, 10])
@@ -43,7 +43,8 @@ def run_with(folder, cell, seed, share, split="test"):
     table.to_parquet(folder / "predictions.parquet")
     fscore = 100 * f1_score(TRUTH, guessed, average="weighted")
     (folder / "metrics.json").write_text(json.dumps({"scores": {split: {"fscore": fscore}}}))
-    return Run(Request(cell, seed), folder)
+    (folder / "config.json").write_text(json.dumps({"scenes": SCENES}))
+    return Run(Request(Settings(), Cell.named(cell), seed), folder)
 
 
 @pytest.fixture
@@ -105,7 +106,8 @@ def test_every_claim_is_about_cells_of_the_paper():
     ("number", "own", "base"),
     [(1, f"{BOTH}MINE", f"{BOTH}Ls"), (2, "sound/MINE", "sound/Ls"), (3, f"{BOTH}only MINE", CHANCE)],
 )
-def test_an_approach_of_ones_own_is_compared_with_its_baseline(number, own, base, tmp_path):
+def test_an_approach_of_ones_own_is_compared_with_its_baseline(number, own, base, tmp_path, monkeypatch):
+    monkeypatch.setitem(TRANSFERS, "MINE", TRANSFERS["E"])
     runs = [run_with(tmp_path / str(i), cell, 0, 0.5) for i, cell in enumerate([*CELLS, own])]
     assert comparisons(number, runs[:-1]) == list(COMPARISONS[number])
     assert comparisons(number, runs) == [*COMPARISONS[number], (base, own)]
@@ -119,9 +121,9 @@ def test_only_what_was_run_is_compared(runs):
     assert comparisons(1, runs) == [("image/Ls", f"{BOTH}Ls")] and comparisons(2, runs) == []
 
 
-def test_codes_and_confusions(runs):
-    truth, probabilities, locations = codes(runs[0], "test")
-    assert [SCENES[code] for code in truth] == list(TRUTH) and list(locations) == LOCATIONS
+def test_answers_and_confusions(runs):
+    truth, probabilities, locations, scenes = runs[0].answers("test")
+    assert [scenes[code] for code in truth] == list(TRUTH) and list(locations) == LOCATIONS
     counts = confusions(runs[:4], "test")
     assert counts.shape == (4, 30, 3, 3) and (counts.sum(axis=(1, 2, 3)) == 60).all()
     assert (counts.sum(axis=(0, 1, 3)) == [120, 80, 40]).all()
@@ -187,7 +189,8 @@ def test_gains_by_scene(runs):
 def test_reliability_of_each_cell(runs):
     errors = reliability_errors(runs, "test")
     assert list(errors.index) == ["image/Ls", f"{BOTH}Ls"]
-    accuracy = [np.mean(codes(run, "test")[0] == codes(run, "test")[1].argmax(1)) for run in runs]
+    answers = [run.answers("test") for run in runs]
+    accuracy = [np.mean(found.truth == found.probabilities.argmax(1)) for found in answers]
     gaps = [100 * abs(0.8 - value) for value in accuracy]  # every prediction has the confidence 0.8: one bin
     assert errors.tolist() == pytest.approx([np.mean(gaps[:4]), np.mean(gaps[4:])])
 

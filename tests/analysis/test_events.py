@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -6,7 +7,6 @@ import pytest
 import torch
 from sklearn.metrics import silhouette_score
 
-from advance_lib.analysis import events as listening
 from advance_lib.analysis.events import (
     agreement,
     compound_of,
@@ -22,10 +22,11 @@ from advance_lib.analysis.events import (
     separation,
     separations,
 )
-from advance_lib.data.dataset import open_dataset
 from advance_lib.experiments import runs
-from advance_lib.experiments.profiles import get_profile
-from advance_lib.experiments.runs import Request, Run, finished, known_of
+from advance_lib.experiments.cells import Cell
+from advance_lib.experiments.prepared import prepared
+from advance_lib.experiments.runs import Request, Run, finished, requests_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.models.audioset import event_names
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -52,13 +53,12 @@ def of_run(monkeypatch):
     inputs = Inputs(images, log_mels, np.array([0, 1] * 3), Normaliser.of(images, log_mels, np.arange(6)))
 
     def make(cell, folder):
-        request = Request(cell, 0, profile="smoke")
+        request = Request(Settings(profile="smoke", device="cpu"), Cell.named(cell), 0)
         torch.manual_seed(0)
         backbones = BACKBONES["narrow visual"](1), BACKBONES["narrow audio"](7)
         network = AudiovisualNet(*backbones, 2, 32, request.recipe.senses, request.recipe.events_on).eval()
         monkeypatch.setattr(runs, "load_checkpoint", lambda path: (network, inputs.normaliser, {}))
-        for module in (runs, listening):
-            monkeypatch.setattr(module, "inputs_of", lambda *_: (TwoScenes(), inputs))
+        monkeypatch.setattr(Request, "shared", SimpleNamespace(data=TwoScenes(), inputs=inputs))
         return Run(request, folder), network, inputs
 
     return make
@@ -95,17 +95,17 @@ def test_a_run_answers_with_its_own_head(cell, of_run, tmp_path):
     sound = batch.log_mel if "sound" in cell else None
     with torch.inference_mode():
         wanted = network(batch.image, sound).events if cell.endswith("Nv+a") else network.audio(sound)
-    assert np.allclose(event_responses(run, device="cpu"), wanted, atol=1e-4)
+    assert np.allclose(event_responses(run), wanted, atol=1e-4)
 
 
 def test_a_network_that_never_changed_is_at_no_distance(of_run, tmp_path):
     run, _, _ = of_run("image+sound/Ls", tmp_path)
-    heard = event_responses(run, device="cpu")
+    heard = event_responses(run)
     known = Knowledge(tuple("abcdefg"), np.concatenate([np.full((1, 7), 9.0), heard]), None, None)
-    same = distances([run], known, device="cpu").iloc[0]
+    same = distances([run], known).iloc[0]
     assert same["cell"] == "image+sound/Ls" and same["nats"] == pytest.approx(0, abs=1e-6)
     moved = replace(known, pre_activations=known.pre_activations + 1)
-    other = distances([run], moved, device="cpu").iloc[0]
+    other = distances([run], moved).iloc[0]
     assert other["nats"] > 0 and 0 < other["points"] < 25  # σ is nowhere steeper than a quarter
 
 
@@ -134,9 +134,10 @@ def test_the_plane_is_the_same_for_the_same_seed():
 
 def test_events_under_le_are_a_mixture_of_posteriors(tiny, quick):
     cells = ("image+sound/E", "image+sound/SQ|Na", "image+sound/SQ|Nv+a")
-    of_cells = finished([Request(cell, 0, str(tiny), quick) for cell in cells], "cpu", jobs=1)
-    known = known_of(str(tiny), get_profile(quick), device="cpu")
-    mixture, *heads = [event_distribution(run, "test", known.posteriors, "cpu") for run in of_cells]
+    settings = Settings(str(tiny), quick, seeds=1, device="cpu")
+    of_cells = finished(requests_for(settings, *cells), jobs=1)
+    known = prepared(settings).knowledge
+    mixture, *heads = [event_distribution(run, "test", known.posteriors) for run in of_cells]
     assert np.array_equal(mixture, compound_of(of_cells[0], "test", known.posteriors))
     assert (mixture <= known.posteriors.max(0) + 1e-6).all() and (mixture >= known.posteriors.min(0) - 1e-6).all()
     assert all(head.shape == mixture.shape and 0 < head.min() < head.max() < 1 for head in heads)
@@ -156,7 +157,7 @@ def test_agreement_by_hand():
 
 
 def test_mixed_events_are_read_by_scene_and_id(tiny):
-    data = open_dataset(str(tiny), get_profile("smoke"))
+    data = prepared(Settings(str(tiny), "smoke")).data
     assert mixed_events(data) is None
     first = data.catalogue.iloc[0]
     row = {"scene": first["scene"], "id": first["id"], "location": first["location"], "events": "Rain;Wind"}

@@ -5,15 +5,13 @@ from PIL import Image
 from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
 from advance_lib.cache import UserError
 from advance_lib.cli import main
-from advance_lib.data.dataset import open_dataset
-from advance_lib.experiments.runs import finished, known_of
-from advance_lib.experiments.settings import get_profile
+from advance_lib.experiments.runs import finished
 
 
 @pytest.fixture
 def trained(request_of, tiny):
     """A finished run, and one of its pairs: row of the predictions, photograph, recording."""
-    run = finished([request_of], "cpu")[0]
+    run = finished([request_of])[0]
     row = run.predictions.iloc[0]
     image, sound = (tiny / s / row["scene"] / f"{row['id']}.{e}" for s, e in (("vision", "jpg"), ("sound", "wav")))
     return run, row, image, sound
@@ -21,17 +19,16 @@ def trained(request_of, tiny):
 
 def test_a_checkpoint_alone_recognises(trained):
     run, row, image, sound = trained
-    found = recognise(open_pair(run.folder / "model.safetensors", image, sound))
+    found = recognise(open_pair(run.checkpoint, image, sound))
     assert found.sum() == pytest.approx(1, abs=1e-5) and found.is_monotonic_decreasing
     for scene, probability in found.items():
         assert probability == pytest.approx(row[f"p({scene})"], abs=2e-3)  # the run saw half-precision log-mel
 
 
-def test_the_events_are_those_that_the_teacher_heard_for_the_whole_dataset(trained, tiny, quick):
+def test_the_events_are_those_that_the_teacher_heard_for_the_whole_dataset(trained):
     run, row, image, sound = trained
-    found = events_heard(open_pair(run.folder / "model.safetensors", image, sound), "cpu")
-    known = known_of(str(tiny), get_profile(quick), device="cpu")
-    pairs = open_dataset(str(tiny), get_profile(quick)).pairs
+    found = events_heard(open_pair(run.checkpoint, image, sound), "cpu")
+    known, pairs = run.request.shared.knowledge, run.request.shared.data.pairs
     index = pairs.index[(pairs["id"] == row["id"]) & (pairs["scene"] == row["scene"])][0]
     assert found[list(known.events)].to_numpy() == pytest.approx(known.soft_responses[index], abs=2e-3)
     assert found.is_monotonic_decreasing
@@ -39,7 +36,7 @@ def test_the_events_are_those_that_the_teacher_heard_for_the_whole_dataset(train
 
 def test_the_map_lies_over_the_photograph_in_its_own_size(trained, tmp_path):
     run, row, image, sound = trained
-    path, pair = tmp_path / "map.png", open_pair(run.folder / "model.safetensors", image, sound)
+    path, pair = tmp_path / "map.png", open_pair(run.checkpoint, image, sound)
     write_activation(pair, row["scene"], path)
     with Image.open(path) as over, Image.open(image) as photograph:
         assert over.size == photograph.size and np.asarray(over).std() > 0
@@ -56,7 +53,7 @@ def test_predict_prints_scenes_and_events_and_writes_the_map(trained, tmp_path, 
         str(image),
         str(sound),
         "--checkpoint",
-        str(run.folder / "model.safetensors"),
+        str(run.checkpoint),
         "--events",
         "3",
     ]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from advance_lib.analysis.claims import codes
 from advance_lib.analysis.robustness import CONDITIONS, STRENGTHS, degraded, guesses, robustness
-from advance_lib.experiments.runs import Request, finished
+from advance_lib.experiments.runs import finished, requests_for
+from advance_lib.experiments.settings import Settings
 
 PHOTOGRAPH = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
 
@@ -39,14 +39,15 @@ def test_an_unknown_kind_is_refused():
 
 def test_runs_under_all_conditions(tiny, quick):
     cells = ("image/Ls", "image+sound/Ls")
-    runs = finished([Request(cell, seed, str(tiny), quick) for cell in cells for seed in (0, 1)], "cpu", jobs=1)
-    named = guesses(runs[0], "test", "cpu")
-    truth, p, _ = codes(runs[0], "test")
+    runs = finished(requests_for(Settings(str(tiny), quick, seeds=2, device="cpu"), *cells), jobs=1)
+    named = guesses(runs[0], "test")
+    truth, p, *_ = runs[0].answers("test")
     assert named.shape == (1 + len(CONDITIONS), len(truth)) and np.array_equal(named[0], p.argmax(1))
-    table = robustness(runs, "test", device="cpu", resamples=50)
+    table = robustness(runs, "test", resamples=50)
     assert len(table) == 2 * 27
     clean = table[(table["cell"] == "image/Ls") & (table["kind"] == "none")].iloc[0]
-    scores = [100 * f1_score(truth, codes(run, "test")[1].argmax(1), average="weighted") for run in runs[:2]]
+    answers = [run.answers("test").probabilities.argmax(1) for run in runs[:2]]
+    scores = [100 * f1_score(truth, answer, average="weighted") for answer in answers]
     assert clean["fscore"] == pytest.approx(np.mean(scores)) and clean["deviation"] == pytest.approx(
         np.std(scores, ddof=1)
     )

@@ -11,9 +11,11 @@ from advance_lib.analysis.scores import (
     paper_table,
     scores,
 )
-from advance_lib.data.published import ADVANCE_COUNTS, PAPER_SCORES, advance_counts, paper_scores
-from advance_lib.experiments.cells import CELLS, TABLES
+from advance_lib.data.published import ADVANCE_COUNTS, advance_counts
+from advance_lib.experiments.cells import CELLS, PAPER_SCORES, TABLES, Cell, paper_scores
 from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.settings import Settings
+from advance_lib.transfer.objectives import TRANSFERS
 from advance_lib.transfer.presets import CODE
 
 # Approaches of one's own, and the table beside whose cells each belongs.
@@ -22,8 +24,9 @@ PAPER = "the paper, on ADVANCE, 5 runs"
 
 
 @pytest.fixture
-def runs_of(tmp_path):
+def runs_of(tmp_path, monkeypatch):
     """A function that makes two runs of each cell with known scores: 4 n + seed for the n-th cell."""
+    monkeypatch.setitem(TRANSFERS, "MINE", TRANSFERS["E"])
 
     def make(cells):
         found = []
@@ -33,7 +36,7 @@ def runs_of(tmp_path):
                 folder.mkdir()
                 values = dict.fromkeys(("precision", "recall", "fscore"), 4.0 * index + seed)
                 (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values, "exam": values}}))
-                found.append(Run(Request(cell, seed), folder))
+                found.append(Run(Request(Settings(), Cell.named(cell), seed), folder))
         return found
 
     return make
@@ -60,7 +63,7 @@ def test_a_preset_that_tests_several_epochs_has_its_deviation_over_them(tmp_path
         values = [dict.fromkeys(("precision", "recall", "fscore"), 50.0 + step * spread) for step in (-1, 0, 1)]
         by_epoch = [{"test": value} for value in values]
         (folder / "metrics.json").write_text(json.dumps({"scores": {"test": values[1]}, "by_epoch": by_epoch}))
-        runs.append(Run(Request("image/Ls", seed, preset=CODE), folder))
+        runs.append(Run(Request(Settings(preset=CODE), Cell.named("image/Ls"), seed), folder))
     table = mean_and_deviation(runs, "test")
     assert table.loc["image/Ls", ("fscore", "mean")] == 50
     assert table.loc["image/Ls", ("fscore", "std")] == pytest.approx(1.5)
@@ -121,7 +124,7 @@ def test_sources_need_not_have_the_same_cells(runs_of):
 
 
 def test_one_seed_has_no_deviation(runs):
-    table = paper_table(1, [run for run in runs if run.request.seed == 0], "some data")
+    table = paper_table(1, [run for run in runs if run.seed == 0], "some data")
     assert table.loc[("some data, test, 1 seed", "Recall"), ("Image", "L_s")] == "4.00"
 
 

@@ -1,19 +1,22 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import softmax
 from sklearn.metrics import f1_score
 
-from advance_lib.analysis.claims import codes
 from advance_lib.analysis.senses import carried, contributions, decisions, scores_of_parts
-from advance_lib.experiments.runs import Request, Run, finished
+from advance_lib.experiments.cells import Cell
+from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
+from advance_lib.experiments.settings import Settings
 
 
 @pytest.mark.parametrize("cell", ["image+sound/Ls", "image/Ls"])
 def test_seen_and_heard_add_up_to_the_decision(cell, tiny, quick):
-    run = finished([Request(cell, 0, str(tiny), quick)], "cpu")[0]
-    seen, heard, bias = contributions(run, "test", "cpu")
-    assert softmax(seen + heard + bias, axis=1) == pytest.approx(codes(run, "test")[1], abs=1e-5)
+    run = runs_for(Settings(str(tiny), quick, seeds=1, device="cpu"), cell)[0]
+    seen, heard, bias = contributions(run, "test")
+    assert softmax(seen + heard + bias, axis=1) == pytest.approx(run.answers("test").probabilities, abs=1e-5)
     if cell == "image/Ls":  # what a deaf network "hears" is a constant
         assert np.ptp(heard, axis=0) == pytest.approx(0, abs=1e-6)
     else:
@@ -21,10 +24,11 @@ def test_seen_and_heard_add_up_to_the_decision(cell, tiny, quick):
 
 
 def test_each_part_is_scored_by_itself(tiny, quick):
-    runs = finished([Request(cell, 0, str(tiny), quick) for cell in ("image+sound/Ls", "image/Ls")], "cpu", jobs=1)
-    found = scores_of_parts(runs, "test", "cpu").set_index("cell")
+    settings = Settings(str(tiny), quick, seeds=1, device="cpu")
+    runs = finished(requests_for(settings, "image+sound/Ls", "image/Ls"), jobs=1)
+    found = scores_of_parts(runs, "test").set_index("cell")
     for run in runs:  # together they are the run
-        assert found.loc[run.request.cell, "both"] == pytest.approx(run.metrics["scores"]["test"]["fscore"], abs=0.01)
+        assert found.loc[run.cell, "both"] == pytest.approx(run.metrics["scores"]["test"]["fscore"], abs=0.01)
     deaf = found.loc["image/Ls"]  # what was heard is a constant: one scene for all, so the score of a constant guess
     truth = runs[1].predictions.query("split == 'test'")["scene"]
     constant = [100 * f1_score(truth, [scene] * len(truth), average="weighted") for scene in sorted(set(truth))]
@@ -51,7 +55,8 @@ def test_rescued_and_misled(tmp_path):
             table = pd.DataFrame({"id": list("abcd"), "scene": "ice", "location": list("abcd"), "split": "test"})
             table[[f"p({scene})" for scene in scenes]] = np.stack([spread, 1 - spread], axis=1)
             table.to_parquet(folder / "predictions.parquet")
-            runs.append(Run(Request(cell, seed), folder))
+            (folder / "config.json").write_text(json.dumps({"scenes": scenes}))
+            runs.append(Run(Request(Settings(), Cell.named(cell), seed), folder))
     found = decisions(runs, "image/Ls", "image+sound/Ls", "test")
     assert list(found["outcome"]) == ["both right", "rescued", "misled", "both wrong"]
     assert found["gain"].to_numpy() == pytest.approx([-0.1, 0.5, -0.6, -0.1])

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,10 +7,10 @@ import pytest
 from sklearn.metrics import f1_score
 
 from advance_lib.analysis import studies
-from advance_lib.cache import UserError
-from advance_lib.data.dataset import open_dataset
-from advance_lib.experiments.cells import ALPHA, BETA, CELLS, TRANSFERS
-from advance_lib.experiments.runs import Run
+from advance_lib.cache import UserError, digest
+from advance_lib.experiments.cells import ALPHA, BETA, CELLS, PAPER_TRANSFERS
+from advance_lib.experiments.prepared import Prepared, prepared
+from advance_lib.experiments.runs import Request, runs_for
 from advance_lib.experiments.settings import Settings
 from advance_lib.miniature.world import World
 from advance_lib.transfer.presets import PAPER, choices, differences
@@ -19,28 +20,27 @@ TRUTH = np.repeat(SCENES, 20)
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch):
-    """Replace training by runs that are written by hand, and keep every list of requests.
+def asked(monkeypatch):
+    """Replace training by runs that are written by hand, and list every request.
 
     A run of seed s gets 12 + s of 20 samples of each scene right, two more for each field that departs from the paper.
     """
-    lists = []
+    requests = []
 
-    def finished(requests, device="auto", jobs=None):
-        lists.append(list(requests))
-        return [write_run(request) for request in requests]
+    def key(request):
+        requests.append(request)
+        return digest(repr(request))
 
-    def write_run(request):
-        folder = tmp_path / "runs" / str(len(list((tmp_path / "runs").glob("*"))))
-        folder.mkdir(parents=True)
-        right = 12 + request.seed + 2 * min(len(differences(request.preset)), 2)
+    def train(request, folder):
+        preset = request.settings.preset
+        right = 12 + request.seed + 2 * min(len(differences(preset)), 2)
         guessed = [scene if i % 20 < right else "wood" for i, scene in enumerate(TRUTH)]
         probabilities = np.array([[0.8 if scene == guess else 0.1 for scene in SCENES] for guess in guessed])
         table = pd.DataFrame({"scene": TRUTH, "location": [str(i // 2) for i in range(60)], "split": "test"})
         table[[f"p({scene})" for scene in SCENES]] = probabilities
         table.to_parquet(folder / "predictions.parquet")
         fscore = 100 * f1_score(TRUTH, guessed, average="weighted")
-        epochs = [fscore, fscore + 1, fscore + 5] if request.preset.tested != PAPER.tested else [fscore]
+        epochs = [fscore, fscore + 1, fscore + 5] if preset.tested != PAPER.tested else [fscore]
         metrics = {
             "scores": {
                 "validation": {"fscore": 50 + request.alpha + request.beta + request.seed},
@@ -52,23 +52,23 @@ def asked(tmp_path, monkeypatch):
         }
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "config.json").write_text(json.dumps({"scenes": SCENES}))
-        return Run(request, folder)
 
-    monkeypatch.setattr("advance_lib.analysis.studies.finished", finished)
-    monkeypatch.setattr("advance_lib.experiments.settings.finished", finished)
-    return lists
+    monkeypatch.setattr(Request, "key", key)
+    monkeypatch.setattr(Request, "train", train)
+    monkeypatch.setattr("advance_lib.experiments.runs.cores", lambda: 1)  # other processes would train indeed
+    return requests
 
 
 @pytest.fixture
 def settings(tiny):
-    return Settings("smoke", str(tiny), 2, "cpu")
+    return Settings(str(tiny), "smoke", 2, "cpu")
 
 
 def test_a_record_says_what_made_it(settings, asked):
-    runs = settings.runs("image/Ls")
+    runs = runs_for(settings, "image/Ls")
     record = studies.record("Some cells", settings, runs, found=[1, 2])
     assert record["found"] == [1, 2] and record["seeds"] == [0, 1] and record["profile"] == "smoke"
-    assert record["data"] == "tiny" and record["data_hash"] == settings.open().key()
+    assert record["data"] == "tiny" and record["data_hash"] == prepared(settings).data.key()
     assert record["minutes of training"] == 1.0 and record["environment"]["torch"]
     sentence = studies.origin(record)
     assert sentence.startswith("Reference runs, kept with the book and not computed by this build: Some cells; tiny, ")
@@ -96,16 +96,16 @@ def test_the_tables_hold_everything_that_the_chapters_ask_for(settings, asked):
     assert {row["cell"] for row in found["scores"]} == set(CELLS) == set(found["calibration"]["test"])
     assert list(found["comparisons"]["test"]) == ["1", "2", "3"] and list(found["claims"]) == ["test"]
     assert {row["verdict"] for row in found["claims"]["test"]} <= {"supported", "refuted", "undecided"}
-    assert found["gains"]["test"] == {transfer: dict.fromkeys(SCENES, 0.0) for transfer in TRANSFERS}
+    assert found["gains"]["test"] == {transfer: dict.fromkeys(SCENES, 0.0) for transfer in PAPER_TRANSFERS}
 
 
 def test_every_field_is_switched_alone_and_all_together(settings, asked):
     record = studies.presets(settings)
     effects = pd.DataFrame(record["effects"])
     assert set(effects["field"]) == {*choices(), studies.ALL_FIELDS} == {*studies.STUDIED, studies.ALL_FIELDS}
-    changed = {tuple(differences(request.preset)) for request in asked[0]}
+    changed = {tuple(differences(request.settings.preset)) for request in asked}
     assert changed == {(), *((field,) for field in choices()), tuple(choices())}
-    assert len(asked[0]) == len({(r.cell, r.seed, r.preset) for r in asked[0]})  # no run is asked for twice
+    assert len(asked) == len({(r.cell, r.seed, r.settings.preset) for r in asked})  # no run is asked for twice
     row = effects[effects["field"] == "relevance"].iloc[0]
     assert row["difference"] == pytest.approx(row["code"] - row["paper"], abs=1e-3) and row["difference"] > 0
     assert row["low"] <= row["difference"] <= row["high"]
@@ -126,7 +126,7 @@ def test_the_grid_holds_validation_scores_alone(settings, asked):
     e = grid[grid["transfer"] == "E"]
     assert {*zip(e["alpha"], e["beta"], strict=True)} == {(a, b) for a in studies.ALPHAS for b in studies.BETAS}
     others = grid[~grid["transfer"].isin(["E", "none"])]
-    assert set(others["beta"]) == {BETA} and set(others["transfer"]) == {*TRANSFERS} - {"E"}
+    assert set(others["beta"]) == {BETA} and set(others["transfer"]) == {*PAPER_TRANSFERS} - {"E"}
     weighed = grid[grid["transfer"] != "none"]
     expected = 50 + weighed["alpha"] + weighed["beta"] + weighed["seed"]
     assert np.allclose(weighed["validation"], expected, atol=1e-3)
@@ -135,9 +135,9 @@ def test_the_grid_holds_validation_scores_alone(settings, asked):
 
 def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick, monkeypatch):
     monkeypatch.setattr("advance_lib.experiments.runs.cores", lambda: 1)
-    found = studies.reasons(Settings(quick, str(tiny), 1, "cpu"))
+    found = studies.reasons(Settings(str(tiny), quick, 1, "cpu"))
     parts, distances = (pd.DataFrame(found[name]) for name in ("parts", "distances"))
-    approaches = [f"image+sound/{name}" for name in ("Ls", *TRANSFERS)]
+    approaches = [f"image+sound/{name}" for name in ("Ls", *PAPER_TRANSFERS)]
     for split in ("train", "test"):
         assert list(parts.loc[parts["split"] == split, "cell"]) == ["image/Ls", *approaches]
     assert list(distances["cell"]) == approaches and (distances["nats"] > 0).all()
@@ -146,18 +146,25 @@ def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick
 
 
 @pytest.fixture
-def miniature(tiny, monkeypatch):
+def miniature(settings, tmp_path, monkeypatch):
     """Settings of a miniature that is not rendered, and the worlds that a study asks for."""
     worlds = []
-    monkeypatch.setattr(studies, "render_world", lambda world: worlds.append(world) or f"world-{world.seed}")
-    monkeypatch.setattr(Settings, "open", lambda settings: open_dataset(str(tiny), settings.sizes))
-    return Settings("smoke", "miniature", 2, "cpu"), worlds
+
+    def render(world):
+        worlds.append(world)
+        for sense in ("vision", "sound"):
+            (tmp_path / f"world-{world.seed}" / sense).mkdir(parents=True, exist_ok=True)
+        return tmp_path / f"world-{world.seed}"
+
+    monkeypatch.setattr(studies, "render_world", render)
+    monkeypatch.setattr(Prepared, "data", prepared(settings).data)
+    return Settings("miniature", "smoke", 2, "cpu"), worlds
 
 
 def test_the_difficulty_is_measured_on_unimodal_rows_of_other_worlds(miniature, asked):
     settings, _ = miniature
     found = studies.difficulty(settings, worlds=(7, 8))
-    assert {(r.cell, r.dataset) for r in asked[0]} == {
+    assert {(r.cell.name, Path(r.settings.dataset).name) for r in asked} == {
         (f"{s}/Ls", f"world-{n}") for s in ("image", "sound") for n in (7, 8)
     }
     row = {"difficulty": World().difficulty, "g": World().g, "image": 40.5, "sound": 40.5}  # best epochs, two seeds

@@ -14,9 +14,10 @@ from torchvision.models import ResNet101_Weights
 from advance_bench import model, pictures
 from advance_bench.model import ASSUMED, DAY, HOUR, SIZES, YEAR, duration
 from advance_lib.analysis.studies import RESULTS
-from advance_lib.data.dataset import inputs_of
 from advance_lib.experiments.cells import CELLS
+from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.settings import Settings
 
 matplotlib.use("Agg")
 MINI, PAPER = PROFILES["mini"], PROFILES["paper"]
@@ -72,23 +73,22 @@ def test_how_far_the_precisions_are_apart():
 
 
 def test_a_pair_takes_as_many_bytes_as_its_arrays(tiny, quick):
-    _, inputs = inputs_of(str(tiny), PROFILES[quick])
     counted = list(model.bytes_kept(PROFILES[quick]).values())
-    images, log_mels, targets, _ = inputs.arrays
+    images, log_mels, targets, _ = prepared(Settings(str(tiny), quick)).inputs.arrays
     assert [counted[0], counted[1], counted[3]] == [x[:1].nbytes for x in (images, log_mels, targets)]
 
 
 def test_the_flops_are_those_that_others_published():
     """torchvision gives 7.8 billion multiply-adds for ResNet-101 at 224 pixels, one pass forward."""
     published = ResNet101_Weights.IMAGENET1K_V1.meta["_ops"] * 1e9
-    ours = model.flops(replace(PAPER, image_side=224, batch_size=256), "image")
+    ours = model.flops(replace(PAPER, image_side=224, training=replace(PAPER.training, batch_size=256)), "image")
     assert ours == pytest.approx(3 * 2 * published, rel=0.02)
 
 
 def test_what_the_forward_pass_keeps(monkeypatch):
     """Convolution and batch norm keep their inputs, the activation its output; batch norm two numbers a channel."""
     layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()).to("meta")
-    profile = replace(MINI, batch_size=2, name="two layers")
+    profile = replace(MINI, training=replace(MINI.training, batch_size=2), name="two layers")
     monkeypatch.setattr(model, "_unreal", lambda *_: (layers, torch.empty(2, 3, 8, 8, device="meta")))
     values = 2 * 64 * (3 + 4 + 4) + 2 * 4
     assert model.activations(profile) == 4 * values / 2
@@ -174,8 +174,8 @@ def test_what_breaks_breaks_where_it_is_said_to():
 
 
 def test_the_timed_rates_are_rates(tiny):
-    data, _ = inputs_of(str(tiny), PROFILES["smoke"])
-    assert 0 < model.checking_seconds(data.pairs, 3) < 1 and 0 < model.statistics_seconds(PROFILES["smoke"], 3) < 1
+    pairs = prepared(Settings(str(tiny), "smoke")).data.pairs
+    assert 0 < model.checking_seconds(pairs, 3) < 1 and 0 < model.statistics_seconds(PROFILES["smoke"], 3) < 1
 
 
 def test_only_what_was_measured_has_filled_markers():

@@ -17,16 +17,18 @@ from advance_bench.speed import (
     ready,
     step_rate,
 )
-from advance_lib.data.dataset import inputs_of
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.experiments.cells import CELLS
+from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.settings import Settings
 from advance_lib.training.inputs import Inputs
 
 
 @pytest.fixture
 def data(tiny, quick):
-    return (PROFILES[quick], *inputs_of(str(tiny), PROFILES[quick]))
+    shared = prepared(Settings(str(tiny), quick, device="cpu"))
+    return PROFILES[quick], shared.data, shared.inputs
 
 
 def test_the_command_prints_and_keeps_every_figure(tiny, quick, build, capsys):
@@ -69,7 +71,7 @@ def test_an_epoch_is_as_long_as_it_is_said_to_be(data, monkeypatch):
     monkeypatch.setattr("advance_lib.training.loop.step", step)
     monkeypatch.setattr(speed, "_waited", lambda _: now[0])
     assert step_rate(cell, SHORT, 8) == pytest.approx(8 / 0.5)
-    assert epoch_rate(cell, dataset.rows()["train"], SHORT) == pytest.approx(profile.batch_size / 0.5)
+    assert epoch_rate(cell, dataset.rows()["train"], SHORT) == pytest.approx(profile.training.batch_size / 0.5)
 
 
 def test_recognising_and_feeding_are_as_fast_as_the_clock_says(data, monkeypatch):

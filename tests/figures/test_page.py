@@ -12,7 +12,8 @@ from PIL import Image
 
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.published import SCENES
-from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.runs import Run, requests_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.figures import page
 
 matplotlib.use("Agg")
@@ -55,7 +56,8 @@ def test_a_figure_is_shown_with_anchor_caption_and_alternative_text():
 
 
 def test_a_figure_leads_to_its_runs(build):
-    runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
+    requests = requests_for(Settings(seeds=2), "image/Ls")
+    runs = [Run(request, build / f"run{request.seed}") for request in requests]
     data, kept = DisplayFormatter().format(page.show(HTML("<p>…</p>"), "fig-9", "", runs=runs))
     address = re.search(r'href="([^"]+)">2 runs</a>', data["text/html"]).group(1)
     assert kept["advance"] == {"result": "fig-9", "runs": 2, "list": address}

@@ -1,5 +1,5 @@
+import json
 import re
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from advance_lib.analysis.claims import CHANCE
-from advance_lib.data.dataset import Split
+from advance_lib.experiments.runs import Run, requests_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.figures import results
-from advance_lib.figures.page import PAPER_COLOUR
+from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS
 
 matplotlib.use("Agg")
 
@@ -96,14 +97,31 @@ def test_dots_of_runs_and_the_marks_beside_them():
     assert list(marks.get_xdata()) == [72.85] and list(marks.get_ydata()) == [0]
 
 
+def test_a_learning_curve_of_every_run_with_its_selected_epoch(tmp_path):
+    requests = requests_for(Settings(seeds=2), "image/Ls", "image+sound/E")
+    runs = [Run(request, tmp_path / f"{number}") for number, request in enumerate(requests)]
+    for run in runs:
+        history = [{"epoch": epoch, "loss": 3.0 - epoch, "validation": 50.0 + epoch + run.seed} for epoch in range(2)]
+        run.folder.mkdir()
+        (run.folder / "metrics.json").write_text(json.dumps({"history": history, "epoch": run.seed}))
+    loss, validation = results.learning_curves(runs).axes
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[3, 2]] * 4
+    marks = [line.get_xydata()[0].tolist() for line in validation.lines if line.get_marker() == "o"]
+    assert marks == [[1, 50], [2, 52]] * 2
+    drawn = {
+        text.get_text(): line.get_color()
+        for text, line in zip(validation.get_legend().get_texts(), validation.get_legend().get_lines(), strict=True)
+    }
+    assert drawn == {"image": SENSE_COLOURS["image"], "image + sound": SENSE_COLOURS["image+sound"]}
+
+
 def test_scores_stand_beside_the_papers_on_one_split(tmp_path):
-    runs = [
-        SimpleNamespace(
-            request=SimpleNamespace(cell=cell, seed=seed, split=Split()), folder=tmp_path,
-            metrics={"scores": {"test": {"fscore": 10.0}, "exam": {"fscore": 60.0 + seed}}},
-        )
-        for cell in ("image/Ls", "sound/Ls") for seed in (0, 2)
-    ]  # fmt: skip
+    requests = requests_for(Settings(seeds=(0, 2)), "image/Ls", "sound/Ls")
+    runs = [Run(request, tmp_path / f"{number}") for number, request in enumerate(requests)]
+    for run in runs:
+        metrics = {"scores": {"test": {"fscore": 10.0}, "exam": {"fscore": 60.0 + run.seed}}}
+        run.folder.mkdir()
+        (run.folder / "metrics.json").write_text(json.dumps(metrics))
     axis = results.fscores(runs, "exam", {"a guess": {"image/Ls": 5.0}}).axes[0]
     assert [text.get_text() for text in axis.texts] == ["61.0", "61.0"] and "exam" in axis.get_xlabel()
     marks = {line.get_label(): list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"}

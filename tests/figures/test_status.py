@@ -3,7 +3,8 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.runs import Run, requests_for
+from advance_lib.experiments.settings import Settings
 from advance_lib.figures import status
 from advance_lib.figures.page import show, show_table
 
@@ -14,7 +15,8 @@ def executed(tmp_path, build):
     import pandas as pd
     from IPython.display import HTML
 
-    runs = [Run(Request("image/Ls", seed), build / f"run{seed}") for seed in (0, 1)]
+    requests = requests_for(Settings(seeds=2), "image/Ls")
+    runs = [Run(request, build / f"run{request.seed}") for request in requests]
     pages = {
         "table1": show_table(pd.DataFrame({"F": [1.0]}), "table-1", runs=runs),
         "dataset": show(HTML("<b>bars</b>"), "fig-3", "Pairs."),
