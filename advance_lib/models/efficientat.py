@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchaudio.compliance.kaldi import get_mel_banks
-from torchaudio.functional import resample
 
 from advance_lib.cache import UserError
+from advance_lib.data.features import resampled
 
 RATE = 32_000  # Hz
 MELS, N_FFT, WINDOW, HOP = 128, 1024, 800, 320  # bands, and samples at that rate
@@ -256,7 +256,7 @@ def log_mel(samples: np.ndarray, rate: int) -> Tensor:
     Returns:
         (1, 128, frames) float32, natural logarithm, shifted and scaled; 1,000 frames for ten seconds.
     """
-    signal = resample(torch.as_tensor(samples, dtype=torch.float32), rate, RATE)
+    signal = resampled(torch.as_tensor(samples, dtype=torch.float32), rate, RATE)
     signal = signal[1:] - 0.97 * signal[:-1]  # pre-emphasis
     window = torch.hann_window(WINDOW, periodic=False)
     spectrum = torch.stft(signal, N_FFT, HOP, WINDOW, window, center=True, pad_mode="reflect", return_complex=True)
