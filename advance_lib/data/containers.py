@@ -276,6 +276,11 @@ def _is_bare_gsm(path: Path) -> bool:
     return len(head) >= 99 and all(byte >> 4 == 0xD for byte in head[: len(head) // 33 * 33 : 33])
 
 
+def is_text(head: bytes) -> bool:
+    """Return whether the beginning of a file looks like text, in ASCII or a superset of it."""
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+
+
 def why_not_read(path: Path) -> str:
     """Return what a file is that libsndfile takes for no recording, with a remedy."""
     with open(path, "rb") as file:
@@ -286,6 +291,6 @@ def why_not_read(path: Path) -> str:
             return f"a WAV file with {name} in it is not read; {to_wav(path)}, or remove the pair"
     if head[:4] in OTHERS or head[:3] == b"ID3":
         return "a damaged sound file, or one of a kind that is not read; fetch it again, convert it or remove the pair"
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
+    if is_text(head):
         return "not a sound file but a text, such as a server's notice; fetch it again or remove the pair"
     return f"not a WAV, FLAC, Ogg or MP3 file; if it plays elsewhere, {to_wav(path)}, otherwise remove the pair"

@@ -4,6 +4,7 @@ Chapter: The dataset.
 """
 
 import logging
+import os
 import struct
 import warnings
 from collections.abc import Iterator
@@ -17,12 +18,16 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from advance_lib.cache import UserError
-from advance_lib.data.containers import foreign_format, stream, to_wav, why_not_read
+from advance_lib.data.containers import NOT_READ, foreign_format, is_text, stream, to_wav, why_not_read
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 CLIP_SECONDS = 10
 SHORTEST_SECONDS = 2  # section 3: recordings under 2 s are removed
+PICTURES_NOT_READ = {
+    ".heic": "HEIC", ".heif": "HEIF", ".avif": "AVIF", ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".jxl": "JPEG XL",
+    ".bmp": "bitmap", ".gif": "GIF", ".pdf": "PDF", ".svg": "SVG", ".ecw": "ECW", ".psd": "Photoshop",
+}  # fmt: skip
 LARGE, TOO_LARGE = 90_000_000, 180_000_000  # pixels: warned of, refused
 STEP = 2**-14  # full scale is 1: what stays within two steps of 16 bits is silence
 CANCELLED = 1e-3  # of the channels' power is left in their mean
@@ -35,8 +40,9 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 
-# Pillow's own limits and remarks name no file; `read_image` says the same with its name.
+# Pillow's own limits and remarks name no file; what matters of them, `read_image` says with its name.
 Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
@@ -50,6 +56,13 @@ class MediaWarning(UserWarning):
 
 def _warn(path: Path, text: str) -> None:
     warnings.warn(MediaWarning(f"{path}: {text}"), stacklevel=3)
+
+
+def _check_access(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path}: the file is empty; fetch it again or remove the pair")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{path}: may not be read; mend its permissions or remove the pair")
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -67,17 +80,16 @@ def read_image(path: Path | str) -> np.ndarray:
         MediaWarning: transparent, very large, or of one colour everywhere.
     """
     path = Path(path)
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path}: the file is empty; fetch it again or remove the pair")
+    _check_access(path)
     try:
         with Image.open(path) as picture:
             width, height = picture.size
             if width * height > TOO_LARGE:
                 raise MediaError(f"{path}: {width} × {height} pixels are too many; scale it down or remove the pair")
-            deep = ";16" in str(picture.tile)
+            deep = ";16" in str(picture.tile) and "BGR" not in str(picture.tile)  # BGR;16 is that of bitmaps, 5+6+5
             picture.load()
-            if turn := UPRIGHT.get(_orientation(picture)):
-                picture = picture.transpose(turn)
+            if (orientation := _orientation(picture)) in UPRIGHT:
+                picture = picture.transpose(UPRIGHT[orientation])
             image = _rgb(path, picture, deep)
     except UnidentifiedImageError:
         raise MediaError(f"{path}: {_unidentified(path)}") from None
@@ -87,10 +99,14 @@ def read_image(path: Path | str) -> np.ndarray:
         raise MediaError(f"{path}: not a whole picture ({error}); fetch it again or remove the pair") from None
     if width * height > LARGE:
         _warn(path, f"{width} × {height} pixels take long and much memory; scale it down")
-    if np.ptp(image.reshape(-1, 3), axis=0).max(initial=0) <= 1:
+    if _is_plain(image[::16, ::16]) and _is_plain(image):  # few pass the first
         colour = "black" if image.max(initial=0) <= 1 else f"of one colour ({', '.join(map(str, image[0, 0]))})"
         _warn(path, f"is {colour} everywhere; look at it, and replace it or remove the pair if it shows no place")
     return image
+
+
+def _is_plain(image: np.ndarray) -> bool:
+    return np.ptp(image, axis=(0, 1)).max() <= 1
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -120,7 +136,7 @@ def _rgb(path: Path, picture: Image.Image, deep: bool) -> np.ndarray:
         if picture.getextrema()[3][0] < 255:
             _warn(path, "has transparent parts (a fourth band), which are taken as opaque; save it as RGB without them")
     image = np.asarray(picture.convert("RGB"))
-    if deep and image.max(initial=0) and (image >= 1 << 6).mean() < 0.005:  # of 16 bits, Pillow keeps the upper eight
+    if deep and (image >= 1 << 6).mean() < 0.005:  # of 16 bits, Pillow keeps the upper eight
         raise MediaError(
             f"{path}: holds numbers up to about {256 * int(image.max()) + 255}, not the 0 to 65535 of a 16-bit "
             f"photograph; {_to_eight_bits(path)}"
@@ -155,7 +171,7 @@ def _unidentified(path: Path) -> str:
                 bands, bits = directory.get(277, 1), directory.get(258, (1,))[0]
                 kind = {2: "signed ", 3: "floating-point "}.get(directory.get(339, (1,))[0], "")
             except (OSError, ValueError, TypeError, SyntaxError, KeyError, IndexError, struct.error, RuntimeError):
-                return "a damaged TIFF file; fetch it again or remove the pair"
+                return "not a whole picture (a damaged TIFF file); fetch it again or remove the pair"
             return (
                 f"a TIFF file of {bands} band{'s' * (bands > 1)} of {kind}numbers of {bits} bits, which is not read; "
                 + _to_eight_bits(path, bands)
@@ -170,7 +186,20 @@ def _unidentified(path: Path) -> str:
         name = f"a JPEG of {precision} bits"
     if name:
         return f"{name} is not read; convert it in its place with `magick {_to_picture(path)}`, or remove the pair"
-    return "no picture, or a damaged one; fetch it again or remove the pair"
+    if is_text(head):
+        return "not a whole picture (but a text, such as a server's notice); fetch it again or remove the pair"
+    return "not a whole picture, or of a format that is not read; fetch it again, convert it or remove the pair"
+
+
+def not_read(suffix: str) -> str:
+    """Return why files of a suffix are left aside, with a remedy, such as of ``".m4a"``."""
+    name, suffix = NOT_READ.get(suffix.lower()), suffix.lower()
+    if suffix in PICTURES_NOT_READ:
+        return f"{suffix} is not read ({PICTURES_NOT_READ[suffix]}); convert each with `magick NAME{suffix} NAME.png`"
+    if name:
+        return f"{suffix} is not read ({name}); convert each with `ffmpeg -i NAME{suffix} NAME.wav`"
+    read = ", ".join((*IMAGE_SUFFIXES, *SOUND_SUFFIXES))
+    return f"{suffix or 'no suffix'} is not read; photographs and recordings end in {read}"
 
 
 def _jpeg_precision(path: Path) -> int:
@@ -195,7 +224,7 @@ class _Forward(soundfile.SoundFile):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[soundfile.SoundFile, bool]]:
+def opened(path: Path | str) -> Iterator[tuple[soundfile.SoundFile, bool]]:
     """Open a recording for decoding, from its beginning on or from a sample that is sought.
 
     Yields:
@@ -204,8 +233,8 @@ def opened(path: Path) -> Iterator[tuple[soundfile.SoundFile, bool]]:
     Raises:
         MediaError: empty, no recording, or in a format that is not read.
     """
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path}: the file is empty; fetch it again or remove the pair")
+    path = Path(path)
+    _check_access(path)
     if name := foreign_format(path):
         raise MediaError(f"{path}: {name} is not read; {to_wav(path)}, or remove the pair")
     source, cut = stream(path)
@@ -218,7 +247,7 @@ def opened(path: Path) -> Iterator[tuple[soundfile.SoundFile, bool]]:
             yield file, cut
 
 
-def sound_length(path: Path) -> tuple[int, int]:
+def sound_length(path: Path | str) -> tuple[int, int]:
     """Return (samples, sampling rate in Hz) of a recording; it is decoded only where its header leaves that open.
 
     Raises:
@@ -255,7 +284,7 @@ def read_sound(path: Path | str, seconds: float | None = None) -> tuple[np.ndarr
     with opened(path) as (file, cut):
         rate = file.samplerate
         wanted = UNKNOWN if seconds is None else round(seconds * rate)
-        announced = min(file.frames, wanted)
+        announced = file.frames if file.frames < UNKNOWN else 0
         step = max(1, BLOCK // file.channels)
         while length < wanted:
             try:
@@ -266,13 +295,14 @@ def read_sound(path: Path | str, seconds: float | None = None) -> tuple[np.ndarr
             if not len(block):
                 break
             blocks.append(block.mean(axis=1))
-            power += np.square(block, dtype=np.float64).sum() / file.channels
+            if file.channels > 1:
+                power += np.square(block, dtype=np.float64).sum() / file.channels
             length += len(block)
             broken += int((~np.isfinite(block)).sum())
         # What an MP3 file announces may be an estimate, and its first frames may need others before them.
         slack = 0.1 * rate if file.format == "MP3" else 0
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if length < wanted and (damaged or cut or (announced < UNKNOWN and length < announced - slack)):
+    if length < wanted and (damaged or cut or length < announced - slack):
         verb = "damaged" if damaged else "truncated"
         raise MediaError(f"{path}: {verb} after {length / rate:.2f} s; fetch it again or remove the pair")
     if length == 0:
@@ -281,7 +311,7 @@ def read_sound(path: Path | str, seconds: float | None = None) -> tuple[np.ndarr
         raise MediaError(f"{path}: {broken} samples are not finite numbers; repair the recording or remove the pair")
     if length < SHORTEST_SECONDS * rate:
         return samples, rate  # too short for a clip, whatever it holds
-    if np.square(samples, dtype=np.float64).sum() < CANCELLED * power:
+    if power and np.square(samples, dtype=np.float64).sum() < CANCELLED * power:
         _warn(path, "its channels cancel each other when they are mixed; keep one of them")
     elif np.ptp(samples) <= STEP:
         _warn(path, "is silent; listen to it, and replace it or remove the pair")

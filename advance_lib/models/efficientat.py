@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torchaudio.compliance.kaldi import get_mel_banks
 
 from advance_lib.cache import UserError
-from advance_lib.data.features import resampled
+from advance_lib.data.resampling import resampled
 
 RATE = 32_000  # Hz
 MELS, N_FFT, WINDOW, HOP = 128, 1024, 800, 320  # bands, and samples at that rate
