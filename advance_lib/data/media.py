@@ -172,10 +172,11 @@ def _unidentified(path: Path) -> str:
                 kind = {2: "signed ", 3: "floating-point "}.get(directory.get(339, (1,))[0], "")
             except (OSError, ValueError, TypeError, SyntaxError, KeyError, IndexError, struct.error, RuntimeError):
                 return "not a whole picture (a damaged TIFF file); fetch it again or remove the pair"
-            return (
-                f"a TIFF file of {bands} band{'s' * (bands > 1)} of {kind}numbers of {bits} bits, which is not read; "
-                + _to_eight_bits(path, bands)
-            )
+            if kind or bands not in (1, 3) or bits in (12, 16, 32, 64):
+                return (
+                    f"a TIFF file of {bands} band{'s' * (bands > 1)} of {kind}numbers of {bits} bits, which is not "
+                    f"read; {_to_eight_bits(path, bands)}"
+                )
     names = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
     name = names.get(head[8:12]) if head[4:8] == b"ftyp" else None
     if head.startswith((b"\xff\n", b"\0\0\0\x0cJXL ")):
