@@ -107,7 +107,7 @@ def stream(path: Path) -> tuple[Path | io.RawIOBase, bool]:
 def _wave(path: Path, file: io.BufferedReader) -> tuple[Path | io.RawIOBase, bool]:
     size = os.fstat(file.fileno()).st_size
     order = ">" if file.read(4) == b"RIFX" else "<"
-    at, long_size = 12, None
+    whole, at, long_size = int.from_bytes(file.read(4), "big" if order == ">" else "little"), 12, None
     while True:
         file.seek(at)
         if len(chunk := file.read(8)) < 8:
@@ -129,7 +129,8 @@ def _wave(path: Path, file: io.BufferedReader) -> tuple[Path | io.RawIOBase, boo
         head[-4:] = struct.pack(f"{order}I", min(there, 0xFFFFFFFF))
         return _SameStream(path, bytes(head), begin), False
     left_open = claimed > 1 << 30 and (claimed + OPEN_ENDED) % (1 << 31) < 2 * OPEN_ENDED
-    return path, claimed > there + 1 and not left_open  # a byte of grace for the padding of odd chunks
+    # A file that reaches the end its head states is whole. A byte of grace: some forget the padding of odd chunks.
+    return path, claimed > there + 1 and not left_open and (whole == 0 or whole + 8 > size + 1)
 
 
 def _only_chunks(file: io.BufferedReader, at: int, order: str) -> bool:
