@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from advance_lib.cache import digest, written_whole
-from advance_lib.data.media import CLIP_SECONDS, SHORTEST_SECONDS, MediaError, read_sound
+from advance_lib.data.media import CLIP_SECONDS, SHORTEST_SECONDS, MediaError, opened, read_sound, sound_length
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,7 @@ def draw_window(recording: Path, seed: int, pair_id: str) -> Window:
     Raises:
         MediaError: the file cannot be decoded, or lasts less than two seconds.
     """
-    try:
-        info = soundfile.info(recording)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise MediaError(f"{recording}: not a sound file ({getattr(error, 'error_string', error)})") from None
-    frames, rate = info.frames, info.samplerate
+    frames, rate = sound_length(recording)
     if frames < SHORTEST_SECONDS * rate:
         raise MediaError(
             f"{recording}: lasts {frames / rate:.2f} s; recordings under {SHORTEST_SECONDS} s are not used"
@@ -86,11 +82,14 @@ def cut_clip(recording: Path, window: Window) -> np.ndarray:
 
 def _part(recording: Path, start: int, length: int) -> np.ndarray:
     """Return some samples of a recording without decoding hours of it: (length,) float32, mixed down."""
-    try:
-        samples, rate = soundfile.read(recording, length, start, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
-        why = getattr(error, "error_string", error)
-        raise MediaError(f"{recording}: cannot be read at sample {start} ({why})") from None
+    with opened(recording) as (file, _):
+        rate = file.samplerate
+        try:
+            file.seek(start)
+            samples = file.read(length, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+            why = getattr(error, "error_string", error)
+            raise MediaError(f"{recording}: cannot be read at sample {start} ({why})") from None
     if len(samples) < length:
         raise MediaError(f"{recording}: truncated after {(start + len(samples)) / rate:.2f} s")
     if not np.isfinite(samples).all():

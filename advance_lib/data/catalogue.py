@@ -21,7 +21,7 @@ from tqdm import tqdm
 from advance_lib.cache import build_folder, code_digest, cores, digest, file_digest, written_whole
 from advance_lib.data.given import given_columns
 from advance_lib.data.layout import DatasetError, read_layout
-from advance_lib.data.media import IMAGE_SUFFIXES, MediaError, read_clip, read_image
+from advance_lib.data.media import IMAGE_SUFFIXES, MediaError, MediaWarning, read_clip, read_image
 
 COLUMNS = ["id", "scene", "location", "image", "sound", "image_sha256", "sound_sha256"]
 SIBLING = re.compile(r"(\d+)_\d{1,2}")
@@ -53,7 +53,7 @@ def _size_and_date(path: Path) -> tuple[int, int]:
 
 
 def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
-    """Decode every file once and remember it: index path, columns size, mtime, sha256, problem."""
+    """Decode every file once and remember it: index path, columns size, mtime, sha256, problem, warning."""
     # The rules of reading are part of the verdict, so their code is part of the name.
     name = digest(str(folder.resolve()), code_digest("advance_lib.data.media"))
     memory_file = build_folder() / "checked" / f"{name}.parquet"
@@ -62,20 +62,25 @@ def _checked(folder: Path, paths: list[Path]) -> pd.DataFrame:
     if memory_file.exists():
         known = now.merge(pd.read_parquet(memory_file), how="left", on=["path", "size", "mtime"])
     else:
-        known = now.assign(sha256=None, problem=None)
-    known = known.set_index("path").astype({"sha256": object, "problem": object})
+        known = now.assign(sha256=None, problem=None, warning=None)
+    known = known.set_index("path").astype({"sha256": object, "problem": object, "warning": object})
     new = known.index[known["problem"].isna()]
     step = 512  # remember what was decoded so far, should this be interrupted
     bar = iter(tqdm(new, f"checking {folder.name}", leave=False) if len(new) else ())
-    with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(new), step):
-            some = new[start : start + step]
+    for start in range(0, len(new), step):
+        some = new[start : start + step]
+        with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(cores()) as pool:
+            warnings.simplefilter("always", MediaWarning)
             for path, found in zip(some, pool.map(_check, map(Path, some)), strict=True):
                 known.loc[path, ["sha256", "problem"]] = found
                 next(bar, None)
-            with written_whole(memory_file) as partial:
-                known[known["problem"] == ""].reset_index().to_parquet(partial)  # what failed is tried again
+        said = [str(one.message) for one in caught if issubclass(one.category, MediaWarning)]
+        known.loc[some, "warning"] = ["; ".join(text for text in said if text.startswith(f"{path}:")) for path in some]
+        with written_whole(memory_file) as partial:
+            known[known["problem"] == ""].reset_index().to_parquet(partial)  # what failed is tried again
     next(bar, None)  # let the bar end
+    for text in filter(None, known["warning"]):
+        warnings.warn(text, MediaWarning, stacklevel=3)
     return known
 
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from advance_lib.cache import code_digest, cores, digest, entry, written_whole
 from advance_lib.data.media import read_clip, read_image
+from advance_lib.data.resampling import resampled
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,18 @@ PAPER_FRONT_END = FrontEnd()
 _BUILDING = Lock()  # the default type, which building changes for a moment, is that of all threads
 
 
-def _transform(front_end: FrontEnd, rate: int) -> torch.nn.Sequential:
+def _transform(front_end: FrontEnd) -> torch.nn.Sequential:
     with _BUILDING:
-        return _built(front_end, rate)
+        return _built(front_end)
 
 
 @cache
-def _built(front_end: FrontEnd, rate: int) -> torch.nn.Sequential:
+def _built(front_end: FrontEnd) -> torch.nn.Sequential:
     # In double precision: bins 60 dB below the loudest would otherwise be off by hundredths of a dB.
     single = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         return torch.nn.Sequential(
-            torchaudio.transforms.Resample(rate, front_end.sample_rate, dtype=torch.float64),
             torchaudio.transforms.MelSpectrogram(
                 front_end.sample_rate,
                 n_fft=front_end.n_fft,
@@ -98,7 +98,8 @@ def log_mel(samples: np.ndarray, rate: int, front_end: FrontEnd = PAPER_FRONT_EN
         (T, F) float32 in dB, T = 400 frames of 25 ms and F = 64 mel bands.
     """
     with torch.inference_mode():
-        bands = _transform(front_end, rate)(torch.from_numpy(samples.astype(np.float64)))
+        signal = resampled(torch.from_numpy(samples.astype(np.float64)), rate, front_end.sample_rate)
+        bands = _transform(front_end)(signal)
     return bands[:, : front_end.frames].T.contiguous().float().numpy()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from advance_lib.cache import UserError
-from advance_lib.data.media import IMAGE_SUFFIXES, SOUND_SUFFIXES
+from advance_lib.data.media import IMAGE_SUFFIXES, SOUND_SUFFIXES, not_read
 
 SENSES = {"vision": IMAGE_SUFFIXES, "sound": SOUND_SUFFIXES}
 ASIDE = {  # why a file is left aside, and what to do
@@ -108,6 +108,8 @@ def _described(aside: pd.DataFrame, folder: Path) -> str:
     suffixes = Counter(_shown(path.suffix.lower()) or "no suffix" for path in aside["path"]).most_common(4)
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in suffixes)
     example = _shown(aside["path"].iloc[0].relative_to(folder))
+    if aside["aside"].iloc[0] == "suffix":
+        remedy = not_read(aside["path"].map(lambda path: path.suffix.lower()).mode().iloc[0])
     return f"{len(aside)} file(s) {why} ({kinds}; such as {example}): {remedy}"
 
 

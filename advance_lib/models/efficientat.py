@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchaudio.compliance.kaldi import get_mel_banks
-from torchaudio.functional import resample
 
+from advance_lib.data.resampling import resampled
 from advance_lib.models.weights import REMEDY, filled, read_dictionary
 
 RATE = 32_000  # Hz
@@ -255,7 +255,7 @@ def log_mel(samples: np.ndarray, rate: int) -> Tensor:
     Returns:
         (1, 128, frames) float32, natural logarithm, shifted and scaled; 1,000 frames for ten seconds.
     """
-    signal = resample(torch.as_tensor(samples, dtype=torch.float32), rate, RATE)
+    signal = resampled(torch.as_tensor(samples, dtype=torch.float32), rate, RATE)
     signal = signal[1:] - 0.97 * signal[:-1]  # pre-emphasis
     window = torch.hann_window(WINDOW, periodic=False)
     spectrum = torch.stft(signal, N_FFT, HOP, WINDOW, window, center=True, pad_mode="reflect", return_complex=True)

@@ -90,3 +90,25 @@ def test_a_broken_recording_is_refused_by_name(tmp_path, content, seconds):
         soundfile.write(path, np.where(tone > 0.99, np.nan, tone), 8000, subtype="FLOAT")
     with pytest.raises(MediaError, match="broken"):
         clip_of(path)
+
+
+def test_a_stream_that_does_not_say_its_length_has_windows_up_to_its_end(tmp_path):
+    """An MP3 file without its first frame, which counts the others, and a FLAC file that leaves its length open."""
+    tone = 0.5 * np.sin(np.arange(30 * 22_050) / 20)
+    path = tmp_path / "stream.mp3"
+    soundfile.write(
+        path, tone, 22_050, format="MP3", subtype="MPEG_LAYER_III", bitrate_mode="VARIABLE", compression_level=0.5
+    )
+    whole = path.read_bytes()
+    path.write_bytes(whole[whole.find(whole[:2], 4) :])
+    flac = tmp_path / "stream.flac"
+    soundfile.write(flac, tone, 22_050)
+    whole = bytearray(flac.read_bytes())
+    whole[21] &= 0xF0
+    whole[22:26] = bytes(4)
+    flac.write_bytes(whole)
+    for recording in (path, flac):
+        starts = [draw_window(recording, 0, str(pair)).seconds for pair in range(20)]
+        assert min(starts) < 4 and 16 < max(starts) <= 20.2
+        for pair in range(5):
+            assert np.abs(clip_of(recording, pair=str(pair))).max() > 1000

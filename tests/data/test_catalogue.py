@@ -223,3 +223,11 @@ def test_real_pairs_and_their_broken_relatives(shared, tmp_path):
         warnings.simplefilter("ignore")
         kept = set(read_catalogue(real, skip_broken=True)["id"])
     assert {"99004", "99005", "99010", "99011"} <= kept and len(kept) == 1018
+
+
+def test_a_silent_clip_is_named_every_time_the_folder_is_read(tiny):
+    soundfile.write(tiny / "sound" / "ice" / "01002.wav", np.zeros(16000), 8000)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"ice/01002\.wav: is silent") as caught:
+            read_catalogue(tiny)
+        assert len([one for one in caught if "silent" in str(one.message)]) == 1
