@@ -84,8 +84,9 @@ class Handler(BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(part := body[: len(body) // 2] if broken else body)
-        self.server.sent += len(part)
+        part = body[: len(body) // 2] if broken else body
+        self.server.sent += len(part)  # before it is sent: who has received it may ask at once
+        self.wfile.write(part)
 
     def log_message(self, *args):
         pass

@@ -3,9 +3,8 @@
 Chapter: Recognising with one and two senses.
 """
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 STEPS = (0.3, 0.6, 0.9)  # official-code: epochs 30, 60 and 90 of a hundred
 
@@ -47,4 +46,4 @@ class Schedule:
             return self.learning_rate
         if self.decay == "stepped":
             return self.learning_rate * 0.1 ** sum(progress >= step for step in STEPS)
-        return self.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

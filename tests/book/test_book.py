@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from advance_lib.cache import UserError
+from advance_lib.experiments.settings import CHOICES
 from graph import chapters
 from pages import check_parameters, execute_chapter
 
@@ -27,10 +28,11 @@ def tags(cell):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_chapter_has_the_four_parameters(path):
+def test_chapter_takes_every_choice(path):
     tagged = [cell for cell in cells(path) if "parameters" in tags(cell)]
     assert len(tagged) == 1
-    assert re.findall(r"^(\w+) =", tagged[0].source, flags=re.MULTILINE) == ["profile", "dataset", "seeds", "device"]
+    own = {"book"} if path.stem == "status" else set()
+    assert set(re.findall(r"^(\w+) =", tagged[0].source, flags=re.MULTILINE)) == {*CHOICES} | own
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

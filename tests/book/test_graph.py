@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from advance_lib.experiments.sources import AUDIO, VISUAL
 
 import graph
 import pages
 from advance_lib.cache import UserError
-from advance_lib.data.dataset import split_named
+from advance_lib.data.splits import split_named
+from advance_lib.experiments.settings import AUDIO, VISUAL
 from advance_lib.transfer.presets import PRESETS
 from graph import requested
 
@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[2]
     [
         ({"sedes": 3}, "no option 'sedes'"),
         ({"profile": "huge"}, "no profile 'huge'; choose one of smoke, mini, paper"),
-        ({"dataset": "nowhere"}, "nowhere: no such folder; give miniature, advance, or a folder with 'vision' and"),
+        (
+            {"dataset": "nowhere"},
+            "nowhere: no such folder; give miniature, advance, or a folder that holds 'vision'",
+        ),
         ({"split": "offical"}, "no split 'offical'; choose one of own, location, given, official"),
         ({"preset": "author"}, "no preset 'author'; choose one of paper, code"),
         ({"visual": "mn04"}, "no visual 'mn04'; choose one of rendered, official, imagenet"),

@@ -4,7 +4,9 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
+import soundfile
 
 from advance_lib.data import catalogue as module
 from advance_lib.data.catalogue import (
