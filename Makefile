@@ -10,11 +10,10 @@ AUDIO ?=
 TEACHER ?=
 SKIP_BROKEN ?=
 
-# A dataset's folder is meant as seen from here, whatever folder a step runs in.
-DATA = $(shell $(PYTHON) -c 'import os, sys; name = sys.argv[1]; print(name if name in ("miniature", "advance") else os.path.abspath(os.path.expanduser(name)))' "$(DATASET)")
-
-# What the graph, and with it every step, is asked for.
-ASKED = profile="$(PROFILE)" dataset="$(DATA)" seeds="$(SEEDS)" device="$(DEVICE)" split="$(SPLIT)" preset="$(PRESET)" \
+# What the graph, and with it every step, is asked for. The dataset travels in the environment: its path may hold any
+# character.
+export DATASET
+ASKED = profile="$(PROFILE)" dataset="$$DATASET" seeds="$(SEEDS)" device="$(DEVICE)" split="$(SPLIT)" preset="$(PRESET)" \
 	visual="$(VISUAL)" audio="$(AUDIO)" teacher="$(TEACHER)" skip_broken="$(SKIP_BROKEN)"
 
 PYTHON ?= python3
@@ -45,10 +44,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 book: $(READY)  ## train what is missing and build the book
-	@$(BIN)/python workflow/pages.py where $(ASKED) >/dev/null  # what cannot be asked for is refused at once
-	@mkdir -p _build
-	@$(BIN)/snakemake --directory _build --nolock --rerun-incomplete --quiet all --cores $(CORES) --rerun-triggers input params --config $(ASKED)
-	@echo "The book: $$($(BIN)/python workflow/pages.py where $(ASKED))"
+	@$(BIN)/python workflow/pages.py book --cores $(CORES) $(ASKED)
 
 check: $(READY)  ## style and the fast tests, before every commit: two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -68,7 +64,7 @@ test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter
 	$(BIN)/pytest -n $(CORES) tests/book/browser
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$(DATA)" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+	ADVANCE_PROFILE=$(PROFILE) ADVANCE_DATASET="$$($(BIN)/python workflow/pages.py dataset $(ASKED))" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book/dataset.ipynb --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
@@ -77,10 +73,10 @@ slides: book  ## cut the book's pages into slides for teaching
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
-	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
-	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
-	$(BIN)/advance study inside --seeds 5 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
-	$(BIN)/advance study alpha_beta --seeds 2 --profile $(PROFILE) --dataset "$(DATA)" --device $(DEVICE)
+	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
+	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
+	$(BIN)/advance study inside --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
+	$(BIN)/advance study alpha_beta --seeds 2 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
 
 clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake

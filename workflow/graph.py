@@ -56,7 +56,9 @@ class Asked:
         listed = self.seeds.removesuffix(",").split(",")
         if not re.fullmatch(r"[1-9]\d*|(\d+,)+\d*", self.seeds) or len(set(listed)) < len(listed):
             raise UserError(f"seeds '{self.seeds}': give how many, such as 3, or a list, such as 0,1,2")
-        dataset_folder(self.dataset)
+        if folder := dataset_folder(self.dataset):  # as seen from here, whatever folder a step runs in
+            named = self.dataset if self.dataset == "advance" else str(folder.resolve())
+            object.__setattr__(self, "dataset", named)
 
     def departures(self) -> dict[str, str]:
         """Return the choices beside profile, dataset, seeds and device that are not the book's own."""

@@ -5,11 +5,13 @@ and trains nothing that the library would not.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from advance_lib.cache import UserError, build_folder, remove, written_whole
@@ -188,6 +190,21 @@ def parameters_of(asked: Asked) -> dict[str, object]:
     return {"profile": asked.profile, "dataset": asked.dataset, "seeds": seeds, "device": asked.device} | further
 
 
+def make_book(asked: Asked, cores: str) -> int:
+    """Let Snakemake make what is missing or out of date, print the first page, and return the exit code."""
+    (CHECKOUT / "_build").mkdir(exist_ok=True)
+    # In quotes, for Snakemake reads values as YAML: a path may hold any character.
+    config = [
+        f"{field.name}={json.dumps(str(getattr(asked, field.name)), ensure_ascii=False)}" for field in fields(asked)
+    ]
+    options = ["--directory", "_build", "--nolock", "--rerun-incomplete", "--quiet", "all", "--cores", cores]
+    command = [sys.executable, "-m", "snakemake", *options, "--rerun-triggers", "input", "params", "--config", *config]
+    ended = subprocess.run(command, check=False, cwd=CHECKOUT).returncode
+    if ended == 0:
+        print(f"The book: {asked.folder / 'html' / 'index.html'}")
+    return ended
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one step; a problem that the user can mend is one clear message and exit code 2."""
     parser = argparse.ArgumentParser(prog="pages.py", description="Make the book's pages, one step at a time.")
@@ -196,13 +213,16 @@ def main(argv: list[str] | None = None) -> int:
         "chapter": "execute one chapter into a copy",
         "build": "build the pages from executed chapters and print the first one",
         "slides": "cut the built pages into slides and print the first one",
-        "where": "refuse what cannot be asked for, and print where the first page is or will be",
+        "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
+        "dataset": "print the dataset as every step is given it",
     }
     for name, text in texts.items():
         step = steps.add_parser(name, help=text, description=text)
         if name == "chapter":
             step.add_argument("notebook", type=Path, help="source chapter")
             step.add_argument("executed", type=Path, help="where the executed copy goes")
+        if name == "book":
+            step.add_argument("--cores", default="all", help="how many processes at once (default: as many as cores)")
         step.add_argument("asked", nargs="*", metavar="NAME=VALUE", help="as for the graph, such as profile=smoke")
     renew = steps.add_parser("outputs", help="for authors: renew the outputs that nbval checks")
     renew.add_argument("notebooks", type=Path, nargs="+", help="source chapters")
@@ -222,8 +242,10 @@ def main(argv: list[str] | None = None) -> int:
             from slides import make_slides
 
             print(make_slides(asked.folder / "html"))
+        elif arguments.step == "book":
+            return make_book(asked, arguments.cores)
         else:
-            print(asked.folder / "html" / "index.html")
+            print(asked.dataset)
     except UserError as error:
         print(f"pages.py: {error}", file=sys.stderr)
         return 2

@@ -77,7 +77,7 @@ def test_refusing_imports_nothing_heavy():
 
 
 def test_a_step_tells_what_is_wrong_in_one_line(capsys):
-    assert pages.main(["where", "profile=huge"]) == 2
+    assert pages.main(["dataset", "profile=huge"]) == 2
     assert capsys.readouterr().err == "pages.py: no profile 'huge'; choose one of smoke, mini, paper\n"
 
 
