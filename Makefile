@@ -56,7 +56,7 @@ test: $(READY)  ## unit tests, and a smoke build of the book
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 
 test-slow: $(READY)  ## nbval on the chapters, and unit tests that take long
-	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax -n $(CORES) --dist loadscope book
+	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/pytest --nbval-lax --nbval-current-env -n $(CORES) --dist loadscope book
 	$(BIN)/pytest -n $(CORES) -m slow tests
 
 test-browser: $(READY)  ## the pages and slides of the smoke book, and a chapter in JupyterLab, looked at in Chromium
