@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,8 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
     """
     import papermill
 
+    from kernel import OwnKernel
+
     check_parameters(chapter, parameters)
     try:
         with written_whole(executed) as partial:
@@ -59,6 +62,7 @@ def execute_chapter(chapter: Path, executed: Path, parameters: dict) -> None:
                 parameters,
                 progress_bar=False,
                 start_timeout=600,  # kernels start slowly on a busy machine
+                kernel_manager_class=OwnKernel,
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
                 cwd=str(chapter.parent),
                 log_output=False,
@@ -168,9 +172,12 @@ def refresh_checked_outputs(chapter: Path) -> None:
     import nbformat
     from nbclient import NotebookClient
 
+    from kernel import OwnKernel
+
     source = nbformat.read(chapter, as_version=4)
     done = nbformat.read(chapter, as_version=4)
-    NotebookClient(done, timeout=None, resources={"metadata": {"path": str(chapter.parent)}}).execute()
+    where = {"metadata": {"path": str(chapter.parent)}}
+    NotebookClient(done, timeout=None, resources=where, kernel_manager_class=OwnKernel).execute()
     for cell, executed in zip(source.cells, done.cells, strict=True):
         if cell.cell_type == "code":
             checked = "nbval-check-output" in cell.metadata.get("tags", [])
@@ -190,18 +197,26 @@ def parameters_of(asked: Asked) -> dict[str, object]:
     return {"profile": asked.profile, "dataset": asked.dataset, "seeds": seeds, "device": asked.device} | further
 
 
+def graph_command(asked: Asked, cores: str) -> list[str]:
+    """Return the command with which Snakemake makes the book, to be run in the checkout."""
+    # In quotes, for Snakemake reads values as YAML: a path may hold any character. Between blanks, for it takes quotes
+    # off the ends of a value before it reads it.
+    config = [
+        f"{field.name}= {json.dumps(str(getattr(asked, field.name)), ensure_ascii=False)} " for field in fields(asked)
+    ]
+    options = ["--directory", "_build", "--nolock", "--rerun-incomplete", "--cores", cores]
+    return [sys.executable, "-m", "snakemake", *options, "--rerun-triggers", "input", "params", "--config", *config]
+
+
 def make_book(asked: Asked, cores: str) -> int:
     """Let Snakemake make what is missing or out of date, print the first page, and return the exit code."""
     (CHECKOUT / "_build").mkdir(exist_ok=True)
-    # In quotes, for Snakemake reads values as YAML: a path may hold any character.
-    config = [
-        f"{field.name}={json.dumps(str(getattr(asked, field.name)), ensure_ascii=False)}" for field in fields(asked)
-    ]
-    options = ["--directory", "_build", "--nolock", "--rerun-incomplete", "--quiet", "all", "--cores", cores]
-    command = [sys.executable, "-m", "snakemake", *options, "--rerun-triggers", "input", "params", "--config", *config]
-    ended = subprocess.run(command, check=False, cwd=CHECKOUT).returncode
+    command = graph_command(asked, cores)
+    ended = subprocess.run([*command, "--quiet", "all"], check=False, cwd=CHECKOUT).returncode
     if ended == 0:
         print(f"The book: {asked.folder / 'html' / 'index.html'}")
+    else:  # a step says why it failed; of the graph's own errors nothing is heard when it is quiet
+        print(f"pages.py: no book; if no reason stands above, ask for it: {shlex.join(command)}", file=sys.stderr)
     return ended
 
 

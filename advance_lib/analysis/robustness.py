@@ -53,7 +53,7 @@ def degraded(images: np.ndarray, kind: str, level: int, seed: int = 0) -> np.nda
     strengths = STRENGTHS[kind]
     if level == 0:
         return images
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2) / 255
+    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2) / 255  # a copy: what lies on disk cannot be written to
     worse = _WORSE[kind](x, strengths[level - 1], torch.Generator().manual_seed(seed))
     return (255 * worse).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 

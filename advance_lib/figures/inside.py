@@ -240,12 +240,17 @@ def _hex(colour: str | tuple[float, float, float]) -> str:
     return colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * part):02x}" for part in colour)
 
 
-def event_scene_map(table: pd.DataFrame) -> Figure:
+def event_scene_map(table: pd.DataFrame) -> Figure | HTML:
     """Draw what each event adds to each scene, as a map.
 
     Args:
         table: rows are events, columns scenes, entries logits.
+
+    Returns:
+        The figure; a sentence where there is no event, as the clips are too few.
     """
+    if table.empty:
+        return HTML("<p>Too few clips: no event is heard in enough of them, and not heard in enough others.</p>")
     figure, axis = plt.subplots(figsize=(8.5, 0.27 * len(table) + 1.7), layout="constrained")
     most = float(np.abs(table.to_numpy()).max())
     sns.heatmap(
@@ -255,6 +260,31 @@ def event_scene_map(table: pd.DataFrame) -> Figure:
     axis.set(xlabel="", ylabel="")
     axis.tick_params(labelsize=8)
     return figure
+
+
+def event_scene_words(table: pd.DataFrame, posteriors: pd.DataFrame) -> str:
+    """Say which events add most to which scenes, and whether that agrees with how often they occur there.
+
+    Args:
+        table: as for `event_scene_map`, the strongest event first.
+        posteriors: p(e|s), the same scenes as columns, and at least these events as rows.
+
+    Returns:
+        Markdown; the two orders of the scenes are compared with Spearman's correlation.
+    """
+    if table.empty:
+        return "Which events carry which scenes is not known here, and so nothing is compared."
+    strongest = [
+        f"{short([event])[0]} → {added.idxmax()} ({added.max():+.1f})" for event, added in table.head(4).iterrows()
+    ]
+    lift = posteriors.sub(posteriors.mean(axis=1), axis=0).loc[table.index]
+    agreement = table.corrwith(lift, axis=1, method="spearman")
+    return (
+        f"The strongest: {'; '.join(strongest)}. Does the network use events as the world offers them? For each event "
+        "we rank the scenes by what the network adds and by how much more frequent the event is there (its posterior "
+        f"in the training split). The two orders agree with a Spearman correlation of **{agreement.median():.2f}** in "
+        f"the median over {len(table)} events; for {(agreement > 0).mean():.0%} of them it is positive."
+    )
 
 
 def parts_dots(table: pd.DataFrame) -> Figure:
@@ -300,7 +330,7 @@ def decision_gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
             f"{html.escape(pair.other)} ({100 * pair.gain:+.0f} points)<br><small>heard: {heard}</small></figcaption>"
             f"{player(pair.sound)}</figure>"
         )
-    return HTML(f'<div class="pairs">{"".join(cards)}</div>')
+    return HTML(f'<div class="pairs">{"".join(cards) or "<p>No pair.</p>"}</div>')
 
 
 def degraded_sheet(photograph: np.ndarray, side: int = 112) -> Picture.Image:

@@ -197,7 +197,7 @@ def loss_colour(cell: str) -> str:
 
 
 def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequence = ()) -> Shown:
-    """Show a table whole, with a link to it as CSV.
+    """Show a table whole, with a link to it as CSV; a dash stands for what is not defined, such as a deviation of one.
 
     Args:
         table: to show.
@@ -206,7 +206,7 @@ def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequen
         runs: finished runs that the table rests on.
     """
     with pd.option_context("display.max_colwidth", None):
-        page = table.to_html(border=0)
+        page = table.to_html(border=0, na_rep="–")
     return table_page(page, table, name, runs, prose)
 
 

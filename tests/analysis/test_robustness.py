@@ -32,6 +32,13 @@ def test_by_hand():
     assert np.abs(turned[0].astype(int) - np.rot90(PHOTOGRAPH[0])).mean() < 1
 
 
+def test_photographs_that_lie_on_disk_are_not_written_to(recwarn):
+    kept = np.array(PHOTOGRAPH)
+    kept.setflags(write=False)
+    assert np.array_equal(degraded(kept, "haze", 2), degraded(PHOTOGRAPH, "haze", 2))
+    assert not recwarn.list
+
+
 def test_an_unknown_kind_is_refused():
     with pytest.raises(KeyError):
         degraded(PHOTOGRAPH, "rain", 1)

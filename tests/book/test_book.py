@@ -1,13 +1,16 @@
 """The chapters: their parameters, their checked cells, and that a wrong output does not go unnoticed."""
 
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from advance_lib.cache import UserError
 from advance_lib.experiments.settings import CHOICES
@@ -82,6 +85,32 @@ def test_an_executed_chapter_shows_its_settings(tmp_path):
     execute_chapter(chapter, tmp_path / "executed.ipynb", {"profile": "smoke"})
     last = cells(tmp_path / "executed.ipynb")[-1]
     assert last.outputs[0].text == "smoke\n" and not cells(chapter)[-1].outputs
+
+
+@pytest.fixture
+def other_python(tmp_path, monkeypatch):
+    """A kernel of another Python, which the search path of kernels finds under the chapters' kernel's name."""
+    folder = tmp_path / "jupyter" / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["/no/python", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+
+
+def test_chapters_run_on_the_python_that_runs_this(tmp_path, other_python):
+    chapter = write_notebook(tmp_path / "chapter.ipynb", "profile = 'mini'", "import sys; print(sys.executable)")
+    execute_chapter(chapter, tmp_path / "executed.ipynb", {"profile": "smoke"})
+    assert cells(tmp_path / "executed.ipynb")[-1].outputs[0].text == f"{sys.executable}\n"
+
+
+def test_a_kernel_that_ends_is_not_interrupted(tmp_path, monkeypatch):
+    """A kernel that is interrupted while it answers its last question says so in the log of a build that succeeded."""
+    sent, send = [], LocalProvisioner.send_signal
+    monkeypatch.setattr(LocalProvisioner, "send_signal", lambda self, signum: sent.append(signum) or send(self, signum))
+    chapter = write_notebook(tmp_path / "chapter.ipynb", "profile = 'mini'", "print(profile)")
+    execute_chapter(chapter, tmp_path / "executed.ipynb", {"profile": "smoke"})
+    assert signal.SIGINT not in sent
 
 
 def test_nbval_catches_a_planted_wrong_output(tmp_path):

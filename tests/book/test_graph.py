@@ -106,6 +106,20 @@ def test_words_survive_the_way_through_a_shell(tiny):
     assert requested(dict(line.partition("=")[::2] for line in told.splitlines())) == asked
 
 
+@pytest.mark.parametrize("name", ["zwei #2 é {name} $HOME: *", "'quoted\""])
+def test_a_folder_with_any_name_reaches_every_step(tiny, name):
+    folder = tiny.rename(tiny.with_name(name))
+    asked = requested({"dataset": str(folder), "profile": "smoke"})
+    command = [*pages.graph_command(asked, "1"), "-n", "-p"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert sum(line.endswith(f"pages.py build {asked.words}") for line in lines) == 1
+    assert (
+        sum(line.endswith(f"cli train {asked.flags('profile', 'dataset', 'seeds', 'device')}") for line in lines) == 1
+    )
+
+
 def test_a_chapter_is_told_what_departs_from_its_own_parameters():
     usual = {"profile": "smoke", "dataset": "miniature", "seeds": 2, "device": "auto"}
     assert pages.parameters_of(requested({"profile": "smoke"})) == usual

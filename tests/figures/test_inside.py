@@ -83,12 +83,26 @@ def test_the_gallery_says_what_was_decided(pairs):
     told = pairs.assign(base="ice", other="wood", gain=0.25, heard="Rain, <Wind>")
     page = inside.decision_gallery(told).data
     assert page.count("with sound: wood (+25 points)") == len(pairs) and "&lt;Wind&gt;" in page
+    assert "No pair" in inside.decision_gallery(told.head(0)).data
 
 
 def test_the_map_of_events_and_scenes_has_zero_in_the_middle():
     table = pd.DataFrame([[1.0, -3.0]], index=["Rain, drizzle"], columns=["ice", "wood"])
     axis = inside.event_scene_map(table).axes[0]
     assert axis.collections[0].get_clim() == (-3, 3)
+
+
+def test_what_events_add_is_compared_with_how_often_they_occur():
+    table = pd.DataFrame([[1.0, -3.0], [0.2, 0.5]], index=["Rain, drizzle", "Wind"], columns=["ice", "wood"])
+    posteriors = pd.DataFrame([[0.4, 0.1], [0.3, 0.2], [0.3, 0.7]], index=["Rain, drizzle", "Wind", "Goose"])
+    told = inside.event_scene_words(table, posteriors.set_axis(table.columns, axis=1))
+    assert "→ ice (+1.0); Wind → wood (+0.5)" in told and "over 2 events; for 50% of them" in told
+
+
+def test_without_events_that_can_be_compared_a_sentence_stands_for_the_map():
+    none = pd.DataFrame(columns=["ice", "wood"], dtype=float)
+    assert "Too few clips" in inside.event_scene_map(none).data
+    assert "not known" in inside.event_scene_words(none, pd.DataFrame(columns=["ice", "wood"], dtype=float))
 
 
 def test_the_parts_are_drawn_at_their_means():

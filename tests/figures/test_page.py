@@ -74,3 +74,8 @@ def test_a_table_can_be_downloaded():
     table = pd.DataFrame({"F-score": [1.5]}, index=["image"])
     address = re.search(r'href="([^"]+)"', page.show_table(table, "table-1").data).group(1)
     assert pd.read_csv(io.BytesIO(linked(address).read_bytes()), index_col=0).equals(table)
+
+
+def test_a_dash_stands_for_what_is_not_defined():
+    shown = page.show_table(pd.DataFrame({"deviation": [float("nan")]}, index=["image"]), "table-1").data
+    assert "<td>–</td>" in shown and "NaN" not in shown
