@@ -11,7 +11,7 @@ from pathlib import Path
 
 from advance_lib import __version__
 from advance_lib.cache import UserError
-from advance_lib.data.places import dataset_folder
+from advance_lib.data.places import dataset_folder, require_split
 
 
 def _settings(arguments: argparse.Namespace):
@@ -396,7 +396,9 @@ def main(argv: list[str] | None = None) -> int:
     warnings.showwarning = lambda message, *_, **__: print(f"advance: warning: {message}", file=sys.stderr)
     try:
         if "dataset" in arguments:  # what is not there is refused before PyTorch is loaded
-            dataset_folder(arguments.dataset or os.environ.get("ADVANCE_DATASET", "miniature"))
+            dataset = arguments.dataset or os.environ.get("ADVANCE_DATASET") or "miniature"
+            dataset_folder(dataset)
+            require_split(dataset, arguments.split or os.environ.get("ADVANCE_SPLIT") or "own")
         arguments.run(arguments)
     except UserError as error:
         print(f"advance: {error}", file=sys.stderr)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from advance_lib.cache import UserError, build_folder, digest
-from advance_lib.data.places import dataset_folder
+from advance_lib.data.places import dataset_folder, require_split
 from advance_lib.experiments.profiles import PROFILES
 
 CHECKOUT = Path(__file__).parents[1]
@@ -56,6 +56,7 @@ class Asked:
         listed = self.seeds.removesuffix(",").split(",")
         if not re.fullmatch(r"[1-9]\d*|(\d+,)+\d*", self.seeds) or len(set(listed)) < len(listed):
             raise UserError(f"seeds '{self.seeds}': give how many, such as 3, or a list, such as 0,1,2")
+        require_split(self.dataset, self.split)
         if folder := dataset_folder(self.dataset):  # as seen from here, whatever folder a step runs in
             named = self.dataset if self.dataset == "advance" else str(folder.resolve())
             object.__setattr__(self, "dataset", named)

@@ -40,6 +40,16 @@ def dataset_folder(dataset: str) -> Path | None:
     raise UserError(f"{folder}: {what}; give miniature, advance, or a folder that holds 'vision' and 'sound'")
 
 
+def require_split(dataset: str, split: str) -> None:
+    """Refuse a split by name that a dataset by name cannot have.
+
+    Raises:
+        UserError: the miniature has neither the authors' split nor one that somebody gave.
+    """
+    if dataset == "miniature" and split in ("official", "given"):
+        raise UserError(f"the miniature has no split '{split}'; choose location or pair")
+
+
 def dataset_state(dataset: str) -> str:
     """Return a quick key of a folder's files: their names, sizes and dates; contents are checked later."""
     folder = dataset_folder(dataset)

@@ -206,15 +206,13 @@ class Split:
         """Refuse a split that a folder's names tell cannot be had, before any file is opened.
 
         Args:
-            folder: holds ``vision`` and ``sound``; None for the miniature.
+            folder: holds ``vision`` and ``sound``; None for the miniature, see `places.require_split`.
 
         Raises:
             DatasetError: there is no such split.
         """
-        if self.by not in ("official", "given"):
+        if folder is None or self.by not in ("official", "given"):
             return
-        if folder is None:
-            raise DatasetError(f"the miniature has no split '{self.by}'; choose location or pair")
         if self.by == "official":
             names = [(path.parent.name, path.stem) for path in sorted((folder / "vision").glob("[!.]*/[!.]*"))]
             with warnings.catch_warnings():

@@ -13,7 +13,7 @@ from advance_lib.cache import digest
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import Dataset
 from advance_lib.data.features import image_array
-from advance_lib.data.places import dataset_folder
+from advance_lib.data.places import dataset_folder, require_split
 from advance_lib.data.splits import THE_SPLIT, posterior_rows
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
@@ -50,6 +50,7 @@ class Prepared:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.folder = dataset_folder(settings.dataset)
+        require_split(settings.dataset, settings.split.by)
         settings.split.require(self.folder)
 
     @property

@@ -83,15 +83,15 @@ def test_a_step_tells_what_is_wrong_in_one_line(capsys):
 
 def test_books_that_were_asked_for_otherwise_lie_apart(tiny):
     changes = [
-        {}, {"split": "official"}, {"preset": "code"}, {"visual": "official"}, {"audio": "official"}, {"audio": "mn04"},
-        {"teacher": "mn04"}, {"skip_broken": "1"}, {"split": "official", "preset": "code"}, {"profile": "smoke"},
+        {}, {"split": "pair"}, {"preset": "code"}, {"visual": "official"}, {"audio": "official"}, {"audio": "mn04"},
+        {"teacher": "mn04"}, {"skip_broken": "1"}, {"split": "pair", "preset": "code"}, {"profile": "smoke"},
         {"dataset": str(tiny)},
     ]  # fmt: skip
     slugs = [requested(change).slug for change in changes]
     assert slugs[0] == "mini-miniature" and len(set(slugs)) == len(changes)
     defaults = {"split": "own", "preset": "paper", "visual": "rendered", "teacher": "", "skip_broken": "0"}
     assert requested(defaults).slug == slugs[0]
-    assert requested({"split": "official", "preset": "code"}).slug == "mini-miniature-split-official-preset-code"
+    assert requested({"split": "pair", "preset": "code"}).slug == "mini-miniature-split-pair-preset-code"
 
 
 @pytest.mark.parametrize("seeds", ["1", 12, "0,1", "3,", "0,7,2"])
@@ -123,6 +123,6 @@ def test_a_folder_with_any_name_reaches_every_step(tiny, name):
 def test_a_chapter_is_told_what_departs_from_its_own_parameters():
     usual = {"profile": "smoke", "dataset": "miniature", "seeds": 2, "device": "auto"}
     assert pages.parameters_of(requested({"profile": "smoke"})) == usual
-    asked = {"profile": "smoke", "seeds": "0,2", "split": "official", "preset": "code", "skip_broken": "true"}
-    told = {"seeds": "0,2", "split": "official", "preset": "code", "skip_broken": True}
+    asked = {"profile": "smoke", "seeds": "0,2", "split": "pair", "preset": "code", "skip_broken": "true"}
+    told = {"seeds": "0,2", "split": "pair", "preset": "code", "skip_broken": True}
     assert pages.parameters_of(requested(asked)) == usual | told
