@@ -6,6 +6,7 @@ it is whole, so a reader never meets half an entry.
 """
 
 import ast
+import errno
 import hashlib
 import inspect
 import json
@@ -21,6 +22,8 @@ from types import CodeType
 from filelock import FileLock
 
 PACKAGE = Path(__file__).parent
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FEW = 1_000_000  # bytes; a disk with no more is full
 
 
 class UserError(Exception):
@@ -186,14 +189,63 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary name to write to, and move it onto ``path`` if nothing went wrong.
 
     Two processes may write the same file at once; the last one wins and neither leaves a half.
+
+    Raises:
+        OSError: names ``path`` where the system refused the temporary name, or where the disk is full, whatever a
+            library says of that.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield partial
         os.replace(partial, path)
+    except Exception as error:
+        number, name = getattr(error, "errno", None), getattr(error, "filename", None)
+        if number is None and shutil.disk_usage(path.parent).free < FEW:
+            number = errno.ENOSPC
+        if number and (name == str(partial) or (name is None and number in FULL)):
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> None:
+    with open(path, "r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in FULL:
+                raise  # else this file system takes no space in advance
+
+
+@contextmanager
+def space_for(path: Path, size: int) -> Iterator[None]:
+    """Take the space of a file that is made meanwhile: a memory map without space behind it kills its process.
+
+    Args:
+        path: file.
+        size: its bytes, about.
+
+    Raises:
+        UserError: the disk has not as much; says how much is missing.
+    """
+    try:
+        if shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        yield
+        if hasattr(os, "posix_fallocate"):
+            _take(path)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        path.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        missing = f"{(size - free) / 1e6:,.1f} MB are missing" if free < size else "a quota is reached"
+        raise UserError(
+            f"{path.parent}: {size / 1e6:,.1f} MB are needed and {free / 1e6:,.1f} MB are free: {missing}; "
+            "make room, or let ADVANCE_BUILD name a folder on another disk"
+        ) from error
 
 
 def write_json(path: Path, content: object) -> None:

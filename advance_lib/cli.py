@@ -1,16 +1,19 @@
 """The command ``advance``: the library's steps, from data to tables, one sub-command each."""
 
 import argparse
+import errno
+import io
 import os
 import re
 import runpy
 import sys
 import warnings
+from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from advance_lib import __version__
-from advance_lib.cache import UserError
+from advance_lib.cache import FULL, UserError, build_folder
 from advance_lib.data.places import dataset_folder, require_split
 
 
@@ -142,6 +145,10 @@ def predict(arguments: argparse.Namespace) -> None:
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
             raise UserError(f"{path}: no such file")
+        if arguments.map and arguments.map.exists() and arguments.map.samefile(path):
+            raise UserError(f"--map {arguments.map}: this file is read here; give the map another name")
+    if arguments.map and arguments.map.exists() and not arguments.replace:
+        raise UserError(f"--map {arguments.map}: is there already; give another name, or add --replace")
 
     from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
     from advance_lib.experiments.runs import runs_for
@@ -155,17 +162,25 @@ def predict(arguments: argparse.Namespace) -> None:
     _bars("scene", scenes)
     if arguments.events:
         _bars("\nheard by N_a(0)", events_heard(pair, settings.device).head(arguments.events))
-    if arguments.map or "image" in pair.recipe.senses:
-        path = arguments.map or Path(f"{arguments.image.stem}-activation.jpg")
-        write_activation(pair, scenes.index[0], path)
-        print(f"\nwhere the evidence for {scenes.index[0]} lies: {path}")
+    if arguments.map:
+        write_activation(pair, scenes.index[0], arguments.map)
+        print(f"\nwhere the evidence for {scenes.index[0]} lies: {arguments.map}")
 
 
 def _bars(title: str, probabilities) -> None:
     print(title)
-    width = max(28, *map(len, probabilities.keys()))
+    width, mark = max(28, *map(len, probabilities.keys())), _mark()
     for name, probability in probabilities.items():
-        print(f"  {name:{width}s} {probability:6.1%} {'█' * round(40 * probability)}")
+        print(f"  {name:{width}s} {probability:6.1%} {mark * round(40 * probability)}")
+
+
+def _mark() -> str:
+    """Return what bars are made of, in the encoding of the output."""
+    try:
+        "█".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return "#"
+    return "█"
 
 
 def listen(arguments: argparse.Namespace) -> None:
@@ -314,8 +329,9 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--events", type=int, default=5, help="how many sound events to show (default: 5)")
     command.add_argument(
-        "--map", type=Path, help="picture of the evidence to write (default: IMAGE-activation.jpg here)"
+        "--map", type=Path, metavar="FILE", help="picture of where the evidence lies, to write (default: none)"
     )
+    command.add_argument("--replace", action="store_true", help="let --map replace a file that is there")
 
     command = commands.add_parser("listen", help="name the sound events in the first ten seconds of a recording")
     command.set_defaults(run=listen)
@@ -390,8 +406,45 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+OUT_OF_MEMORY = ("out of memory", "allocate memory", "failed to map segment from shared object")
+
+
+def _in_one_line(error: Exception) -> str | None:
+    """Return what the user can mend about an error of system or memory; None for a fault of the program."""
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object!a} cannot be written in {error.encoding}; set PYTHONUTF8=1"
+    short = isinstance(error, MemoryError) or any(text in str(error).lower() for text in OUT_OF_MEMORY)
+    if short or isinstance(error, BrokenExecutor):
+        what = "out of memory" if short else "a process was killed, probably for want of memory"
+        return f"{what}; end other programs, train with --jobs 1, or take a smaller --profile"
+    if isinstance(error, BrokenPipeError):
+        return "whoever read the output reads no more; stopped there"
+    if not isinstance(error, OSError):
+        return None
+    path = error.filename2 or error.filename
+    where = f"{os.fsdecode(path)}: " if isinstance(path, str | bytes | os.PathLike) else ""
+    if error.errno in FULL:
+        return f"{where}the disk is full; make room and run the same command again"
+    remedy = ""
+    if where and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        ours = Path(os.fsdecode(path)).absolute().is_relative_to(build_folder())
+        remedy = "; let ADVANCE_BUILD name a folder that may be written" if ours else "; give another place"
+    return f"{where}{error.strerror or error}{remedy}"
+
+
+def _end_output() -> None:
+    """Write out what was printed; where that fails, Python is not to try it again, and complain, at its end."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; a problem that the user can mend is one clear message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # an answer in another alphabet is better than none
     arguments = _parser().parse_args(argv)
     warnings.showwarning = lambda message, *_, **__: print(f"advance: warning: {message}", file=sys.stderr)
     try:
@@ -400,8 +453,16 @@ def main(argv: list[str] | None = None) -> int:
             dataset_folder(dataset)
             require_split(dataset, arguments.split or os.environ.get("ADVANCE_SPLIT") or "own")
         arguments.run(arguments)
+        print(end="", flush=True)
     except UserError as error:
+        _end_output()
         print(f"advance: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if (message := _in_one_line(error)) is None:
+            raise
+        _end_output()
+        print(f"advance: {message}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("advance: interrupted; the same command goes on where it stopped", file=sys.stderr)

@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 import subprocess
 import sys
 
@@ -57,6 +59,32 @@ def test_written_whole_leaves_nothing_after_a_failure(tmp_path):
         partial.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("System error."), OSError("4096 requested and 0 written"), OSError(errno.ENOSPC, "Error writing")],
+    ids=str,
+)
+def test_a_full_disk_is_named_whatever_the_library_says(error, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 0))
+    with pytest.raises(OSError) as told, cache.written_whole(tmp_path / "clip.wav"):
+        raise error
+    assert told.value.errno == errno.ENOSPC and told.value.filename == str(tmp_path / "clip.wav")
+
+
+def test_a_refusal_names_the_file_and_not_its_temporary_name(tmp_path):
+    with pytest.raises(OSError) as told, cache.written_whole(tmp_path / "clip.wav") as partial:
+        raise PermissionError(errno.EACCES, "Permission denied", str(partial))
+    assert told.value.filename == str(tmp_path / "clip.wav")
+
+
+def test_an_error_of_another_kind_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError) as told, cache.written_whole(tmp_path / "clip.wav"):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "source.wav")
+    assert told.value.filename == "source.wav"
+    with pytest.raises(ZeroDivisionError), cache.written_whole(tmp_path / "clip.wav"):
+        raise ZeroDivisionError
 
 
 def test_entry_is_made_once_and_resumes(build):

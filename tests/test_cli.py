@@ -1,5 +1,14 @@
+import errno
+import io
+import subprocess
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from advance_lib import cli
 from advance_lib.cli import _parser, main
 
 COMMANDS = (
@@ -65,3 +74,99 @@ def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_pa
 def test_check_counts_a_users_dataset(tiny, capsys):
     assert main(["check", "--dataset", str(tiny), "--profile", "smoke"]) == 0
     assert "42 usable pairs at 30 locations" in capsys.readouterr().out
+
+
+def torch_memory(_):
+    import torch
+
+    torch.empty(1 << 60)
+
+
+def numpy_memory(_):
+    np.empty(1 << 60, np.uint8)
+
+
+def failing(error):
+    def call(_):
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (torch_memory, "out of memory; "),
+        (numpy_memory, "out of memory; "),
+        (failing(MemoryError()), "out of memory; "),
+        (failing(OSError(errno.ENOMEM, "Cannot allocate memory")), "out of memory; "),
+        (failing(RuntimeError("CUDA out of memory. Tried to allocate\n2.00 GiB")), "out of memory; "),
+        (failing(BrokenProcessPool("A worker was killed")), "for want of memory; "),
+        (failing(OSError(errno.ENOSPC, "No space left on device", "a.npy")), "a.npy: the disk is full; make room"),
+        (failing(OSError(errno.ENOSPC, "No space", "/tmp/x", None, "b.ckpt")), "b.ckpt: the disk is full; make room"),
+        (failing(OSError(errno.EDQUOT, "Disk quota exceeded")), "the disk is full; make room"),
+        (failing(OSError(errno.EROFS, "Read-only file system", "a.jpg")), "a.jpg: Read-only file system; give another"),
+        (failing(OSError(errno.EACCES, "Permission denied", b"a.jpg")), "a.jpg: Permission denied; give another"),
+        (failing(OSError(errno.EIO, "Input/output error", "a.jpg")), "a.jpg: Input/output error"),
+        (failing(OSError("4096 requested and 0 written")), "4096 requested and 0 written"),
+        (failing(BrokenPipeError(errno.EPIPE, "Broken pipe")), "reads no more"),
+        (failing(UnicodeEncodeError("ascii", "plage d'été", 8, 9, "not in range")), "cannot be written in ascii"),
+    ],
+)
+def test_what_the_system_refuses_is_one_clear_line(call, words, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "check", call)
+    assert main(["check"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("advance: ") and words in message and message.count("\n") == 1
+
+
+def test_a_read_only_build_folder_is_one_clear_line(build, tiny, capsys, monkeypatch):
+    def mkdir(self, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", mkdir)
+    assert main(["check", "--dataset", str(tiny)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"advance: {build}") and "ADVANCE_BUILD" in message and message.count("\n") == 1
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(cli, "check", failing(RuntimeError("a dimension is wrong")))
+    with pytest.raises(RuntimeError, match="a dimension is wrong"):
+        main(["check"])
+
+
+def test_an_output_in_another_alphabet_is_written_all_the_same(monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr("sys.stdout", output)
+    monkeypatch.setattr(cli, "check", lambda _: print("plage d'été, 海辺"))
+    assert main(["check"]) == 0
+    assert output.buffer.getvalue().decode("latin-1").strip() == r"plage d'été, \u6d77\u8fba"
+
+
+PRINTING = """
+import sys
+from advance_lib import cli
+cli.check = lambda _: [print("line", number) for number in range(100_000)]
+sys.exit(cli.main(["check"]))
+"""
+
+
+@pytest.mark.parametrize("unbuffered", [["-u"], []])
+def test_a_reader_that_leaves_ends_the_command_in_one_line(unbuffered):
+    command = [sys.executable, *unbuffered, "-c", PRINTING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "line 0\n"
+        process.stdout.close()
+        message = process.stderr.read()
+    assert process.returncode == 2 and message.startswith("advance: ") and message.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("unbuffered", [["-u"], []])
+def test_an_output_without_room_is_one_line(unbuffered):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, *unbuffered, "-c", PRINTING], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2 and "the disk is full" in done.stderr and done.stderr.count("\n") == 1

@@ -100,5 +100,5 @@ def test_the_commands_run(run, tmp_path):
     trained = run("-m", "advance_lib.cli", "train", *runs, "--cell", "image+sound/Ls")
     assert trained.startswith("image+sound/Ls, seed 0, ")
     pair = (tmp_path / "data/vision/ice/03000.jpg", tmp_path / "data/sound/ice/03000.wav")
-    told = run("-m", "advance_lib.cli", "predict", *runs, *pair)
-    assert "scene" in told and "heard by N_a(0)" in told and (tmp_path / "03000-activation.jpg").is_file()
+    told = run("-m", "advance_lib.cli", "predict", *runs, *pair, "--map", tmp_path / "map.jpg")
+    assert "scene" in told and "heard by N_a(0)" in told and (tmp_path / "map.jpg").is_file()

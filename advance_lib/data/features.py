@@ -20,7 +20,7 @@ import torchaudio
 from PIL import Image
 from tqdm import tqdm
 
-from advance_lib.cache import code_digest, cores, digest, entry, written_whole
+from advance_lib.cache import code_digest, cores, digest, entry, space_for, written_whole
 from advance_lib.data.media import read_clip, read_image
 from advance_lib.data.resampling import resampled
 
@@ -124,13 +124,17 @@ def computed_rows(
 
     Returns:
         (files, …), memory-mapped.
+
+    Raises:
+        UserError: the disk has no room for the array.
     """
 
     def make(folder: Path) -> None:
         values_file, done_file = folder / "values.npy", folder / "done.npy"
         if not done_file.exists():
             first = row(Path(paths[0]))
-            np.lib.format.open_memmap(values_file, "w+", first.dtype, (len(paths), *first.shape))
+            with space_for(values_file, len(paths) * first.nbytes):
+                np.lib.format.open_memmap(values_file, "w+", first.dtype, (len(paths), *first.shape))
             with written_whole(done_file) as partial, open(partial, "wb") as file:
                 np.save(file, np.zeros(len(paths), bool))
         values, done = np.load(values_file, mmap_mode="r+"), np.load(done_file, mmap_mode="r+")

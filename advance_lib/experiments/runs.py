@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partialmethod
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -319,6 +320,7 @@ def _train_side_by_side(missing: dict[str, Request], workers: int) -> None:
 
 def _without_bars() -> None:
     """Show no bars in this worker, for the parent has one."""
+    tqdm.set_lock(RLock())  # its own would be a semaphore, of which Python complains when the worker is stopped
     tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)
 
 

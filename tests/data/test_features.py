@@ -1,3 +1,6 @@
+import errno
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import librosa
@@ -6,6 +9,7 @@ import pytest
 import soundfile
 import torch
 
+from advance_lib.cache import UserError
 from advance_lib.data import features
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.features import FrontEnd, image_array, log_mel, log_mel_array, resized
@@ -103,3 +107,31 @@ def test_threads_that_meet_new_rates_at_once_agree_with_one_thread():
     assert torch.get_default_dtype() == torch.float32
     for rate, found in zip(rates, together, strict=True):
         assert np.array_equal(found, log_mel(noise, rate))
+
+
+def failing(number):
+    def call(*_):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+def test_a_disk_that_is_too_small_is_refused_with_what_is_missing(tiny, build, monkeypatch):
+    table = read_catalogue(tiny)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 150_000))
+    with pytest.raises(UserError, match=r"2\.2 MB are needed and 0\.1 MB are free: 2\.0 MB are missing; make room"):
+        log_mel_array(table)
+    monkeypatch.undo()
+    monkeypatch.setenv("ADVANCE_BUILD", str(build))
+    assert log_mel_array(table).shape == (42, 400, 64)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system takes no space in advance")
+def test_space_is_taken_before_the_first_row_is_written(tiny, build, monkeypatch):
+    table = read_catalogue(tiny)
+    monkeypatch.setattr("os.posix_fallocate", failing(errno.EDQUOT))
+    with pytest.raises(UserError, match="a quota is reached; make room"):
+        image_array(table, 16)
+    assert not list(build.rglob("values.npy"))
+    monkeypatch.setattr("os.posix_fallocate", failing(errno.EOPNOTSUPP))  # a file system that cannot do it
+    assert image_array(table, 16).shape == (42, 16, 16, 3)
