@@ -101,7 +101,7 @@ def _stage(executed: Path, source: Path) -> None:
         page.write(f"\n{reference()}")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(CHECKOUT / name, source / name)
-    for path in sorted(executed.glob("*.ipynb")):
+    for path in sorted(executed.glob("[!.]*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
             tags = cell.metadata.setdefault("tags", [])
