@@ -85,7 +85,8 @@ def site_file(name: str, content: bytes) -> str:
     if not path.exists():
         with written_whole(path) as partial:
             partial.write_bytes(content)
-    checkout = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else build_folder().parent
+    beside = build_folder().parent  # the checkout whose chapters run, which need not be the library's own
+    checkout = beside if (beside / "book").is_dir() else PACKAGE.parent
     return Path(os.path.relpath(path, checkout / "book")).as_posix()
 
 
