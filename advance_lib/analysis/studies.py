@@ -41,12 +41,13 @@ from advance_lib.analysis.senses import scores_of_parts
 from advance_lib.analysis.statistics import paired_t_over_seeds
 from advance_lib.cache import PACKAGE, UserError, cores, write_json
 from advance_lib.data.published import advance_posteriors
-from advance_lib.experiments.cells import CELLS, PAPER_TRANSFERS, paper_scores
+from advance_lib.experiments.cells import CELLS, L_S_CELLS, PAPER_TRANSFERS, paper_scores
 from advance_lib.experiments.prepared import prepared, world_of
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.miniature.world import World, render_world
-from advance_lib.training.devices import environment
+from advance_lib.training.devices import effective_precision, environment
 from advance_lib.transfer.presets import CODE, PAPER, Preset, choices
 
 RESULTS = PACKAGE.parent / "results"
@@ -72,6 +73,12 @@ ALL_FIELDS = "all fields"
 
 # The approaches that see, in the order of the chapters that look inside.
 LOOKED_INTO = ("image/Ls", f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS))
+
+# Worlds that nothing but the miniature's difficulty and its training were chosen on; the book's own is not among them.
+CALIBRATION_WORLDS = (101, 102, 103)
+RATES_AND_BATCHES = ((1e-3, 32), (2e-3, 32))
+LAST_EPOCHS = 6
+ENOUGH = 30  # epochs, for every curve to stop rising
 
 ALPHAS = (0.01, 0.1, 1.0)
 BETAS = (0.0, 0.001, 0.1, 10.0)
@@ -281,9 +288,93 @@ def reasons(settings: Settings) -> dict:
     )
 
 
+def _variant(settings: Settings, training: dict, pretraining: dict | None = None) -> Settings:
+    """Return a setting whose profile trains otherwise; the profile is registered under a name of its own."""
+    usual = settings.sizes
+    changed = {
+        part: replace(getattr(usual, part), **(changes or {}))
+        for part, changes in (("training", training), ("pretraining", pretraining))
+    }
+    profile = replace(usual, name=f"{usual.name} with {training}", **changed)
+    PROFILES[profile.name] = profile
+    return replace(settings, profile=profile.name)
+
+
+def _of_worlds(settings: Settings, worlds: Sequence[int]) -> dict[int, Settings]:
+    """Return a setting on other worlds, by their seeds."""
+    if settings.dataset != "miniature":
+        raise UserError(f"{settings.dataset}: only the miniature has other worlds")
+    drawn = {seed: replace(world_of(settings.sizes), seed=seed) for seed in worlds}
+    return {seed: replace(settings, dataset=str(render_world(world))) for seed, world in drawn.items()}
+
+
+def schedules(settings: Settings, worlds: Sequence[int] = CALIBRATION_WORLDS) -> dict:
+    """Train the L_s approaches of other worlds at several rates, without patience; keep validation after each epoch.
+
+    Args:
+        settings: of the miniature.
+        worlds: their seeds; the book's own is not among them, and no test split is looked at.
+
+    Raises:
+        UserError: the dataset is not the miniature.
+    """
+    groups = {
+        (world, rate, size, cell): requests_for(
+            _variant(setting, {"learning_rate": rate, "batch_size": size, "epochs": ENOUGH, "patience": None}), cell
+        )
+        for world, setting in _of_worlds(settings, worlds).items()
+        for rate, size in RATES_AND_BATCHES
+        for cell in L_S_CELLS
+    }
+    finished_runs = _in_groups(groups)
+    rows = [
+        {
+            "world": world,
+            "learning_rate": rate,
+            "batch_size": size,
+            "cell": cell,
+            "seed": run.seed,
+            "validation": [round(epoch["validation"], 2) for epoch in run.metrics["history"]],
+        }
+        for (world, rate, size, cell), runs in finished_runs.items()
+        for run in runs
+    ]
+    every = [run for runs in finished_runs.values() for run in runs]
+    return record("Validation F-score after each epoch, on other worlds", settings, every, rows=rows)
+
+
+def arithmetics(settings: Settings) -> dict:
+    """Train the L_s approaches in float32 and in bfloat16, pre-training included, and return the scores of each seed.
+
+    Raises:
+        UserError: this processor has no bfloat16 of its own, so there is nothing to compare.
+    """
+    if effective_precision(settings.device, "bf16-mixed") == "32-true":
+        raise UserError("this processor has no bfloat16 of its own, so there is nothing to compare")
+    ways = [{"precision": precision} for precision in ("32-true", "bf16-mixed")]
+    groups = {
+        (way["precision"], cell): requests_for(_variant(settings, way, way), cell) for cell in L_S_CELLS for way in ways
+    }
+    finished_runs = _in_groups(groups)
+    rows = [
+        {"precision": precision, "cell": cell, "seed": run.seed, "seconds": round(run.metrics["seconds"], 1)}
+        | {"epoch": run.metrics["epoch"], "epochs": len(run.metrics["history"])}
+        | {split: round(_fscore(run, split), 2) for split in ("validation", *splits_of(runs))}
+        for (precision, cell), runs in finished_runs.items()
+        for run in runs
+    ]
+    every = [run for runs in finished_runs.values() for run in runs]
+    return record("The same runs in float32 and in bfloat16", settings, every, rows=rows)
+
+
+def _at_the_end(run: Run) -> float:
+    """Mean validation score of a run's last epochs: the selected epoch's own would flatter it."""
+    return float(np.mean([epoch["validation"] for epoch in run.metrics["history"][-LAST_EPOCHS:]]))
+
+
 def difficulty(
     settings: Settings,
-    worlds: Sequence[int] = (101, 102, 103),
+    worlds: Sequence[int] = CALIBRATION_WORLDS,
     difficulties: Sequence[float] = (),
     odds: Sequence[float] = (),
 ) -> dict:
@@ -316,7 +407,7 @@ def difficulty(
         }
     )
     rows = [
-        (world.seed, world.difficulty, world.g, sense, max(epoch["validation"] for epoch in run.metrics["history"]))
+        (world.seed, world.difficulty, world.g, sense, _at_the_end(run))
         for (world, sense), runs in finished_runs.items()
         for run in runs
     ]
@@ -335,7 +426,20 @@ def difficulty_table(kept: dict) -> pd.DataFrame:
     return pd.concat([table, *below]).rename_axis("world")
 
 
-STUDIES = {study.__name__: study for study in (tables, presets, alpha_beta, inside, hearing, reasons, difficulty)}
+STUDIES = {
+    study.__name__: study
+    for study in (
+        tables,
+        presets,
+        alpha_beta,
+        inside,
+        hearing,
+        reasons,
+        difficulty,
+        schedules,
+        arithmetics,
+    )
+}
 
 
 def run_study(name: str, settings: Settings, path: Path, **options: object) -> Path:

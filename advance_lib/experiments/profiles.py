@@ -50,8 +50,8 @@ MINI = Profile(
     image_side=96,
     visual="narrow visual",
     audio="narrow audio",
-    training=Schedule(epochs=8, batch_size=16, learning_rate=5e-4),
-    pretraining=Schedule(epochs=10, batch_size=16, learning_rate=3e-3, decay="cosine"),
+    training=Schedule(epochs=40, batch_size=32, learning_rate=1e-3, patience=6, precision="bf16-mixed"),
+    pretraining=Schedule(epochs=10, batch_size=32, learning_rate=3e-3, decay="cosine", precision="bf16-mixed"),
     seeds=(0, 1, 2),
 )
 SMOKE = replace(

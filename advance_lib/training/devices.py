@@ -61,9 +61,16 @@ def accelerator(device: str) -> str:
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
+def native_bfloat16() -> bool:
+    """Return whether this processor multiplies bfloat16 itself; elsewhere it would be slower than float32."""
+    able = torch.cpu.get_capabilities()
+    return able.get("avx512_bf16", False) or able.get("amx_bf16", False)
+
+
 def effective_precision(device: str, precision: str) -> str:
-    """Return the arithmetic that is really used: a CPU always computes in float32."""
-    return precision if accelerator(device) == "cuda" else "32-true"
+    """Return the arithmetic that is really used: a CPU computes in bfloat16 only where it is made for it."""
+    able = accelerator(device) == "cuda" or (precision == "bf16-mixed" and native_bfloat16())
+    return precision if able else "32-true"
 
 
 def start(device: str, precision: str, together: bool = False) -> Fabric:
@@ -74,7 +81,7 @@ def start(device: str, precision: str, together: bool = False) -> Fabric:
 
     Args:
         device: setting of the device.
-        precision: Lightning Fabric's name of the arithmetic on a GPU.
+        precision: Lightning Fabric's name of the arithmetic that is wanted.
         together: share the work with the other processes that `launch` started.
     """
     if accelerator(device) == "cpu":

@@ -5,6 +5,7 @@ Chapter: Recognising with one and two senses.
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +194,8 @@ def predictions(
     padded = np.resize(np.arange(len(rows)), count * size * ranks)
     mine = padded[fabric.global_rank :: ranks]
     found = []
-    with torch.inference_mode(), fabric.autocast():
+    # Trained in bfloat16 on a CPU, a network is tested in float32, as it will answer to `advance predict`.
+    with torch.inference_mode(), fabric.autocast() if fabric.device.type == "cuda" else nullcontext():
         for batch in inputs.batches(rows[mine], size, None if draws is None else draws[mine]):
             batch = fabric.to_device(batch)
             answers = read(model, batch).float()

@@ -21,7 +21,7 @@ from advance_lib.cache import code_digest, digest, entry, remove, write_json
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, image_array
 from advance_lib.models.audiovisual import BACKBONES
 from advance_lib.models.pretrained import Hearing, Pretrained, Spectrograms
-from advance_lib.training.devices import start
+from advance_lib.training.devices import effective_precision, start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
 from advance_lib.training.loop import STATE, best_weights_file, fit, predictions
@@ -44,7 +44,9 @@ def _pretrain(
     device: str,
     hearing: Hearing | None = None,
 ) -> Pretrained:
-    key = digest(kind, backbone, classes, data_key, asdict(schedule), code_digest("advance_lib.transfer.pretraining"))
+    arithmetic = effective_precision(device, schedule.precision)
+    code = code_digest("advance_lib.transfer.pretraining")
+    key = digest(kind, backbone, classes, data_key, asdict(schedule), arithmetic, code)
     multi_label = inputs.targets.ndim == 2
 
     def score(truth: np.ndarray, outputs: np.ndarray) -> float:

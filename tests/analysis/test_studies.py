@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from advance_lib.analysis import studies
 from advance_lib.cache import UserError, digest
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, PAPER_TRANSFERS
 from advance_lib.experiments.prepared import Prepared, prepared
+from advance_lib.experiments.profiles import PROFILES
 from advance_lib.experiments.runs import Request, runs_for
 from advance_lib.experiments.settings import Settings
 from advance_lib.miniature.world import World
@@ -48,6 +50,7 @@ def asked(monkeypatch):
             },
             "by_epoch": [{"test": {"fscore": value}} for value in epochs],
             "history": [{"validation": 40.0 + request.seed}, {"validation": 30.0}],
+            "epoch": 0,
             "seconds": 30.0,
         }
         (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -158,7 +161,10 @@ def miniature(settings, tmp_path, monkeypatch):
 
     monkeypatch.setattr(studies, "render_world", render)
     monkeypatch.setattr(Prepared, "data", prepared(settings).data)
-    return Settings("miniature", "smoke", 2, "cpu"), worlds
+    before = dict(PROFILES)  # studies register variants
+    yield Settings("miniature", "smoke", 2, "cpu"), worlds
+    PROFILES.clear()
+    PROFILES.update(before)
 
 
 def test_the_difficulty_is_measured_on_unimodal_rows_of_other_worlds(miniature, asked):
@@ -167,11 +173,37 @@ def test_the_difficulty_is_measured_on_unimodal_rows_of_other_worlds(miniature, 
     assert {(r.cell.name, Path(r.settings.dataset).name) for r in asked} == {
         (f"{s}/Ls", f"world-{n}") for s in ("image", "sound") for n in (7, 8)
     }
-    row = {"difficulty": World().difficulty, "g": World().g, "image": 40.5, "sound": 40.5}  # best epochs, two seeds
+    row = {"difficulty": World().difficulty, "g": World().g, "image": 35.25, "sound": 35.25}  # all epochs, two seeds
     assert found["rows"] == [{"world": 7, **row}, {"world": 8, **row}]
     table = studies.difficulty_table(found)
     assert table.index.tolist() == [7, 8, "mean", "the paper, on ADVANCE"]
-    assert table["image"].tolist() == [40.5, 40.5, 40.5, 72.85]
+    assert table["image"].tolist() == [35.25, 35.25, 35.25, 72.85]
+
+
+def test_schedules_are_compared_on_other_worlds_without_patience(miniature, asked):
+    settings, _ = miniature
+    found = studies.schedules(settings, worlds=(7, 8))
+    tried = [request.recipe.schedule for request in asked]
+    assert {(s.learning_rate, s.batch_size) for s in tried} == set(studies.RATES_AND_BATCHES)
+    assert {(s.epochs, s.patience) for s in tried} == {(studies.ENOUGH, None)}
+    assert len(found["rows"]) == 2 * len(studies.RATES_AND_BATCHES) * 3 * 2  # worlds, schedules, approaches, seeds
+    assert all(row["validation"] == [40.0 + row["seed"], 30.0] for row in found["rows"])
+
+
+def test_both_arithmetics_differ_in_nothing_else(miniature, asked, monkeypatch):
+    settings, _ = miniature
+    monkeypatch.setattr(studies, "effective_precision", lambda device, precision: precision)
+    rows = pd.DataFrame(studies.arithmetics(settings)["rows"])
+    assert rows.groupby("precision").size().to_dict() == {"32-true": 6, "bf16-mixed": 6}
+    schedules = {(r.recipe.schedule, r.settings.sizes.pretraining) for r in asked}
+    assert {(a.precision, b.precision) for a, b in schedules} == {("32-true",) * 2, ("bf16-mixed",) * 2}
+    assert len({replace(schedule, precision="") for schedule, _ in schedules}) == 1
+
+
+def test_where_there_is_one_arithmetic_nothing_is_compared(miniature, monkeypatch):
+    monkeypatch.setattr(studies, "effective_precision", lambda device, precision: "32-true")
+    with pytest.raises(UserError, match="no bfloat16"):
+        studies.arithmetics(miniature[0])
 
 
 def test_other_difficulties_are_tried_sense_by_sense(miniature, asked):
