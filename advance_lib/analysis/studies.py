@@ -343,6 +343,31 @@ def schedules(settings: Settings, worlds: Sequence[int] = CALIBRATION_WORLDS) ->
     return record("Validation F-score after each epoch, on other worlds", settings, every, rows=rows)
 
 
+def schedule_table(kept: dict, patience: int) -> pd.DataFrame:
+    """Return what patience would make of the curves of `schedules`, by learning rate, batch size and approach.
+
+    Args:
+        kept: the record.
+        patience: epochs without a better score after which a training ends.
+
+    Returns:
+        Columns ``score``, the mean validation F-score of the last `LAST_EPOCHS` epochs before the end, ``selected`` and
+        ``trained``, epochs, and ``at the limit``, the share of runs that patience does not end.
+    """
+    rows = []
+    for row in kept["rows"]:
+        curve = np.array(row["validation"])
+        rises = np.flatnonzero(curve > np.maximum.accumulate(np.r_[-1, curve])[:-1])  # epochs that were the best so far
+        waits = np.diff(np.r_[rises, len(curve) + patience])
+        best = int(rises[np.argmax(waits > patience)])
+        trained = min(best + patience + 1, len(curve))
+        score = curve[max(trained - LAST_EPOCHS, 0) : trained].mean()
+        schedule = {name: row[name] for name in ("learning_rate", "batch_size", "cell")}
+        end = {"score": score, "selected": best + 1, "trained": trained, "at the limit": best + patience >= len(curve)}
+        rows.append(schedule | end)
+    return pd.DataFrame(rows).groupby(["learning_rate", "batch_size", "cell"]).mean()
+
+
 def arithmetics(settings: Settings) -> dict:
     """Train the L_s approaches in float32 and in bfloat16, pre-training included, and return the scores of each seed.
 

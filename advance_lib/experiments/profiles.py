@@ -47,7 +47,7 @@ MINI = Profile(
     render_side=256,
     event_clips=1600,
     aerial_pictures=1600,
-    image_side=96,
+    image_side=80,
     visual="narrow visual",
     audio="narrow audio",
     training=Schedule(epochs=40, batch_size=32, learning_rate=1e-3, patience=6, precision="bf16-mixed"),

@@ -110,6 +110,48 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+def schedule_curves(rows: pd.DataFrame) -> Figure:
+    """Draw validation scores after each epoch, one panel an approach, one colour a learning rate.
+
+    Args:
+        rows: of the record of `studies.schedules`. Thin lines are single worlds, thick ones their mean.
+    """
+    cells = list(dict.fromkeys(rows["cell"]))
+    rates = sorted(set(rows["learning_rate"]))
+    figure, axes = plt.subplots(1, len(cells), figsize=(10, 3.4), sharex=True, layout="constrained")
+    for axis, cell in zip(axes, cells, strict=True):
+        for rate, colour in zip(rates, sns.color_palette("colorblind", len(rates)), strict=True):
+            chosen = rows[(rows["cell"] == cell) & (rows["learning_rate"] == rate)]
+            curves = np.array(chosen["validation"].tolist())
+            epochs = np.arange(1, curves.shape[1] + 1)
+            axis.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
+            axis.plot(epochs, curves.mean(0), color=colour, linewidth=2, label=f"{rate:g}")
+        axis.set_title(Cell.named(cell).heading)
+        axis.set_xlabel("epoch")
+    axes[0].set_ylabel("F-score on validation")
+    axes[-1].legend(title="learning rate", frameon=False)
+    return figure
+
+
+def arithmetic_dots(rows: pd.DataFrame, split: str) -> Figure:
+    """Draw the score of each seed in both arithmetics, one panel an approach; lines join the same seed.
+
+    Args:
+        rows: of the record of `studies.arithmetics`.
+        split: whose scores.
+    """
+    cells, names = list(dict.fromkeys(rows["cell"])), {"32-true": "float32", "bf16-mixed": "bfloat16"}
+    figure, axes = plt.subplots(1, len(cells), figsize=(8, 3), layout="constrained")
+    for axis, cell in zip(axes, cells, strict=True):
+        scores = rows[rows["cell"] == cell].pivot(index="precision", columns="seed", values=split).loc[list(names)]
+        axis.plot(list(names.values()), scores, marker="o", color=BOTH_COLOUR, alpha=0.6)
+        axis.plot(list(names.values()), scores.mean(axis=1), marker="_", markersize=28, color="black", linewidth=0)
+        axis.set_title(Cell.named(cell).heading)
+        axis.margins(x=0.4)
+    axes[0].set_ylabel(f"F-score on the {split}")
+    return figure
+
+
 def preset_effects(effects: pd.DataFrame, split: str) -> Figure:
     """Draw what switching each field of the preset to the code's choice did to the F-score.
 

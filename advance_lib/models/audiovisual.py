@@ -15,10 +15,12 @@ from advance_lib.models.resnet import ResNet
 
 Backbone = ResNet | FineTuned
 
+ONE_EACH = (1, 1, 1, 1)  # residual blocks of the four stages
+
 BACKBONES: dict[str, Callable[[int], Backbone]] = {
-    # 96-pixel photographs end in 12 × 12 maps, fine enough for activation maps.
-    "narrow visual": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, width=16, strides=(2, 1, 1, 2, 1)),
-    "narrow audio": lambda classes: ResNet(BasicBlock, (1, 1, 1, 1), classes, channels=1, width=16),
+    # 80-pixel photographs end in 10 × 10 maps, fine enough for activation maps.
+    "narrow visual": lambda classes: ResNet(BasicBlock, ONE_EACH, classes, 3, (16, 32, 64, 64), (2, 1, 1, 2, 1)),
+    "narrow audio": lambda classes: ResNet(BasicBlock, ONE_EACH, classes, 1, (16, 32, 64, 128), (2, 2, 2, 2, 1)),
     # Section 5.1; the audio stem's stride of 1 is that of the released checkpoint (official-code: resnet-audio).
     "resnet101": lambda classes: ResNet(Bottleneck, (3, 4, 23, 3), classes),
     "resnet50 audio": lambda classes: ResNet(Bottleneck, (3, 4, 6, 3), classes, channels=1, strides=(1, 1, 2, 2, 2)),

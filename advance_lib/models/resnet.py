@@ -1,4 +1,4 @@
-"""ResNet of any width, input channels and strides: N_v and N_a of the paper, and the small ones of the miniature.
+"""ResNet of any widths, input channels and strides: N_v and N_a of the paper, and the small ones of the miniature.
 
 Chapters: Seeing, Hearing.
 """
@@ -9,7 +9,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 
 class ResNet(resnet.ResNet):
-    """torchvision's ResNet with any width, input channels and strides.
+    """torchvision's ResNet with any widths, input channels and strides.
 
     The parameters keep torchvision's names, so its checkpoints, and those of the official code, fit.
 
@@ -18,7 +18,7 @@ class ResNet(resnet.ResNet):
         layers: blocks in each of the four stages.
         classes: outputs of the classifier `fc`.
         channels: 3 for a photograph, 1 for a spectrogram.
-        width: channels of the stem; 64 in the standard networks.
+        widths: channels of the four stages; the stem has as many as the first.
         strides: of the stem convolution and of the four stages.
     """
 
@@ -30,16 +30,16 @@ class ResNet(resnet.ResNet):
         layers: tuple[int, int, int, int],
         classes: int,
         channels: int = 3,
-        width: int = 64,
+        widths: tuple[int, int, int, int] = (64, 128, 256, 512),
         strides: tuple[int, int, int, int, int] = (2, 1, 2, 2, 2),
     ):
         super().__init__(block, list(layers), num_classes=classes)
-        if (channels, width, strides) != (3, 64, (2, 1, 2, 2, 2)):
-            self.inplanes = width
-            self.conv1 = nn.Conv2d(channels, width, 7, strides[0], 3, bias=False)
-            self.bn1 = nn.BatchNorm2d(width)
-            for stage, (blocks, stride) in enumerate(zip(layers, strides[1:], strict=True)):
-                setattr(self, f"layer{stage + 1}", self._make_layer(block, width << stage, blocks, stride))
+        if (channels, widths, strides) != (3, (64, 128, 256, 512), (2, 1, 2, 2, 2)):
+            self.inplanes = widths[0]
+            self.conv1 = nn.Conv2d(channels, widths[0], 7, strides[0], 3, bias=False)
+            self.bn1 = nn.BatchNorm2d(widths[0])
+            for stage, (blocks, width, stride) in enumerate(zip(layers, widths, strides[1:], strict=True), 1):
+                setattr(self, f"layer{stage}", self._make_layer(block, width, blocks, stride))
             self.fc = nn.Linear(self.inplanes, classes)
             for module in self.modules():
                 if isinstance(module, nn.Conv2d):

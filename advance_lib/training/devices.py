@@ -5,6 +5,7 @@
 Chapter: What it costs.
 """
 
+import logging
 import os
 import platform
 import subprocess
@@ -24,6 +25,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from advance_lib import __version__
 from advance_lib.cache import UserError
 
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its arithmetic at every start
 WAIT = timedelta(days=1)  # another job may hold a run for long; a lost process is reported by torchrun at once
 
 
