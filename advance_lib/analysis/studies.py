@@ -392,6 +392,32 @@ def arithmetics(settings: Settings) -> dict:
     return record("The same runs in float32 and in bfloat16", settings, every, rows=rows)
 
 
+def arithmetic_table(kept: dict, split: str) -> pd.DataFrame:
+    """Return what `arithmetics` found, one row an approach.
+
+    Args:
+        kept: the record.
+        split: whose F-scores, in percent.
+
+    Returns:
+        Columns ``float32`` and ``bfloat16``, means over the seeds, ``±`` of each seed's deviation in float32,
+        ``difference`` in points, its ``p`` by a paired t test, and ``times as fast``, seconds an epoch.
+    """
+    rows, table = pd.DataFrame(kept["rows"]), {}
+    for cell, found in rows.groupby("cell", sort=False):
+        exact, coarse = (found[found["precision"] == name].set_index("seed") for name in ("32-true", "bf16-mixed"))
+        seconds = [(way["seconds"] / way["epochs"]).median() for way in (exact, coarse)]
+        table[cell] = {
+            "float32": exact[split].mean(),
+            "±": exact[split].std(),
+            "bfloat16": coarse[split].mean(),
+            "difference": (coarse[split] - exact[split]).mean(),
+            "p": paired_t_over_seeds(exact[split], coarse[split]).p,
+            "times as fast": seconds[0] / seconds[1],
+        }
+    return pd.DataFrame(table).T
+
+
 def _at_the_end(run: Run) -> float:
     """Mean validation score of a run's last epochs: the selected epoch's own would flatter it."""
     return float(np.mean([epoch["validation"] for epoch in run.metrics["history"][-LAST_EPOCHS:]]))

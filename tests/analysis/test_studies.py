@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 from sklearn.metrics import f1_score
 
 from advance_lib.analysis import studies
@@ -188,6 +189,34 @@ def test_schedules_are_compared_on_other_worlds_without_patience(miniature, aske
     assert {(s.epochs, s.patience) for s in tried} == {(studies.ENOUGH, None)}
     assert len(found["rows"]) == 2 * len(studies.RATES_AND_BATCHES) * 3 * 2  # worlds, schedules, approaches, seeds
     assert all(row["validation"] == [40.0 + row["seed"], 30.0] for row in found["rows"])
+
+
+@pytest.mark.parametrize(
+    ("curve", "selected", "trained", "limit"),
+    [
+        ([1, 5, 4, 3, 9], 2, 4, 0),  # ended before the ninth
+        ([1, 5, 4, 6, 5, 5], 4, 6, 0),
+        ([1, 2, 3, 4, 5, 6], 6, 6, 1),
+        ([1, 2, 3, 4, 6, 5], 5, 6, 1),  # one epoch more would have been waited for
+    ],
+)
+def test_patience_is_put_on_curves_as_the_training_has_it(curve, selected, trained, limit):
+    row = {"learning_rate": 1.0, "batch_size": 2, "cell": "image/Ls", "validation": curve}
+    found = studies.schedule_table({"rows": [row]}, patience=2).iloc[0]
+    assert found[["selected", "trained", "at the limit"]].tolist() == [selected, trained, limit]
+    assert found["score"] == pytest.approx(np.mean(curve[:trained]))  # fewer than six epochs
+
+
+def test_scores_in_both_arithmetics_are_compared_seed_by_seed():
+    scores = {"32-true": [50.0, 52.0, 54.0], "bf16-mixed": [51.0, 52.0, 56.0]}
+    rows = [
+        {"precision": name, "cell": "image/Ls", "seed": seed, "exam": score, "seconds": seconds, "epochs": 10}
+        for (name, found), seconds in zip(scores.items(), (30, 20), strict=True)
+        for seed, score in enumerate(found)
+    ]
+    row = studies.arithmetic_table({"rows": rows}, "exam").loc["image/Ls"]
+    assert row["difference"] == pytest.approx(1) and row["times as fast"] == pytest.approx(1.5)
+    assert row["±"] == pytest.approx(2) and row["p"] == pytest.approx(ttest_1samp([1, 0, 2], 0).pvalue)
 
 
 def test_both_arithmetics_differ_in_nothing_else(miniature, asked, monkeypatch):

@@ -18,6 +18,7 @@ from advance_lib.experiments.prepared import Prepared
 from advance_lib.experiments.profiles import PROFILES
 from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.training import devices
 from advance_lib.training import loop as training
 from advance_lib.training.devices import compile_blocks, launch, processes, rank, start
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -131,6 +132,13 @@ def test_a_process_that_was_not_started_by_torchrun_is_alone(monkeypatch):
     for name, value in (("WORLD_SIZE", "8"), ("LOCAL_WORLD_SIZE", "4"), ("RANK", "5")):
         monkeypatch.setenv(name, value)
     assert processes() == (4, 2) and rank() == 5
+
+
+def test_bfloat16_is_used_where_the_processor_has_it_and_only_where_it_is_asked_for(monkeypatch):
+    for able, used in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(devices, "native_bfloat16", lambda able=able: able)
+        assert devices.effective_precision("cpu", "bf16-mixed") == used
+        assert devices.effective_precision("cpu", "32-true") == "32-true"
 
 
 def test_what_cannot_be_started_is_one_clear_line(monkeypatch):

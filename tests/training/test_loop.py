@@ -18,6 +18,7 @@ from advance_lib.data.catalogue import read_catalogue
 from advance_lib.experiments.prepared import Prepared
 from advance_lib.experiments.profiles import PROFILES
 from advance_lib.experiments.settings import Settings
+from advance_lib.training import devices
 from advance_lib.training import loop as training
 from advance_lib.training.devices import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
@@ -48,12 +49,28 @@ def train(tiny, folder, seed=0, senses="image+sound", schedule=SCHEDULE, preset=
     return predictions(fabric, model, seen, dataset.rows()["test"], scenes), history, dataset
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path):
-    first, history, _ = train(tiny, tmp_path / "a")
-    again, history_again, _ = train(tiny, tmp_path / "b")
-    other, *_ = train(tiny, tmp_path / "c", seed=1)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tiny, tmp_path, monkeypatch, precision):
+    monkeypatch.setattr(devices, "native_bfloat16", lambda: True)  # slow without it, and as repeatable
+    schedule = replace(SCHEDULE, precision=precision)
+    first, history, _ = train(tiny, tmp_path / "a", schedule=schedule)
+    again, history_again, _ = train(tiny, tmp_path / "b", schedule=schedule)
+    other, *_ = train(tiny, tmp_path / "c", seed=1, schedule=schedule)
     assert np.array_equal(first, again) and history == history_again
     assert not np.array_equal(first, other)
+
+
+def test_a_network_trained_in_bfloat16_is_tested_in_float32(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "native_bfloat16", lambda: True)
+    shared = Prepared(Settings(str(tiny), "small", device="cpu"))
+    rows = shared.data.rows()["test"]
+    recipe = Recipe("image", "narrow visual", "narrow audio", SCHEDULE, pretrained=False)
+    model = build(recipe, 3, 32, None, None).eval()
+    seen = without_sense("image", shared.inputs)
+    exact, tested = (predictions(start("cpu", p), model, seen, rows, scenes) for p in ("32-true", "bf16-mixed"))
+    assert np.array_equal(exact, tested)
+    wrapped = start("cpu", "bf16-mixed").setup(model)  # as in training
+    assert not np.array_equal(exact, predictions(start("cpu", "bf16-mixed"), wrapped, seen, rows, scenes))
 
 
 def test_it_learns_colours_and_tones(tiny, tmp_path):
