@@ -19,7 +19,7 @@ REPEATS = 20
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with some CPU threads meanwhile; one is what training uses (`devices.start`)."""
+    """Compute with some CPU threads meanwhile; one is what training uses (`fabric.start`)."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

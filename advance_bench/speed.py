@@ -30,7 +30,8 @@ from advance_lib.experiments.profiles import Profile, get_profile
 from advance_lib.experiments.runs import Request
 from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.training.devices import compile_blocks, effective_precision, environment, start
+from advance_lib.training.devices import effective_precision, environment
+from advance_lib.training.fabric import compile_blocks, start
 from advance_lib.training.feeding import on_device
 from advance_lib.training.inputs import Batch, Inputs, Normaliser, drawn_jitter
 from advance_lib.training.loop import EVALUATION_BATCH, fit, predictions, set_up, step

@@ -12,6 +12,7 @@ import inspect
 import json
 import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -175,6 +176,20 @@ def code_of(thing: object) -> str | None:
                 ):
                     waiting.append(value)
     return digest(seen)
+
+
+def registered(registry: str, name: str | None) -> object:
+    """Return what stands in a registry under a name; None where there is nothing.
+
+    A registry whose module was never imported has only what is ours: nobody can have added to it, so it is not
+    imported for this question, which may be one about finished runs and need no PyTorch.
+
+    Args:
+        registry: dotted name, such as ``"advance_lib.transfer.objectives.TRANSFERS"``.
+        name: of the entry.
+    """
+    module, _, attribute = registry.rpartition(".")
+    return getattr(sys.modules.get(module), attribute, {}).get(name)
 
 
 def _names(code: CodeType) -> Iterator[str]:

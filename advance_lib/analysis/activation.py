@@ -5,18 +5,22 @@ The miniature knows where that object is, so what the paper shows by example (Fi
 Chapter: Where the networks look.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
-from torch.nn.functional import interpolate
 
 from advance_lib.experiments.runs import Run
-from advance_lib.models.audiovisual import AudiovisualNet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advance_lib.models.audiovisual import AudiovisualNet
 
 # matplotlib's "inferno" at eleven places, 0 to 255: a library that opens one pair need not bring a plotting library.
 INFERNO = (
@@ -42,6 +46,9 @@ def activation_map(network: AudiovisualNet, image: Tensor, scenes: Tensor) -> Te
         (batch, side, side): the evidence for the scene, enlarged bilinearly. The mean of the map before it was
         enlarged is the scene's logit, but for what comes from the sound and the bias.
     """
+    import torch
+    from torch.nn.functional import interpolate
+
     features = network.visual.feature_map(image)
     weights = network.scene_head.weight[scenes, : network.visual.features]
     maps = torch.einsum("bk,bkhw->bhw", weights, features)
@@ -58,6 +65,8 @@ def activation_maps(run: Run, rows: np.ndarray) -> np.ndarray:
     Returns:
         (n, side, side) float32.
     """
+    import torch
+
     fabric, network, _, inputs = run.open()
     found = []
     for start in range(0, len(rows), 64):

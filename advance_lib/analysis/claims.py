@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
 
 from advance_lib.analysis.scores import cells_shown
 from advance_lib.analysis.statistics import (
@@ -18,6 +17,7 @@ from advance_lib.analysis.statistics import (
     location_confusions,
     paired_t_over_seeds,
     reliability_error,
+    scene_f,
     weighted_f,
 )
 from advance_lib.experiments.cells import PAPER_SCORES, PAPER_TRANSFERS
@@ -231,9 +231,8 @@ def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: 
 
     def mean(cell: str) -> np.ndarray:
         found = [run.answers(split) for run in runs if run.cell == cell]
-        labels = range(len(scenes))
-        each = [f1_score(t, p.argmax(1), labels=labels, average=None, zero_division=0) for t, p, *_ in found]
-        return 100 * np.mean(each, axis=0)
+        counts = [location_confusions(t, p.argmax(1), places, len(scenes)).sum(axis=0) for t, p, places, _ in found]
+        return 100 * np.mean([scene_f(count) for count in counts], axis=0)
 
     return pd.Series(mean(other) - mean(base), index=list(scenes), name=other)
 

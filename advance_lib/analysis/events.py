@@ -4,25 +4,25 @@ Chapters: Preserving what N_a knows; One representation, two tasks; Events in di
 events; Real photographs, real recordings.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from scipy.stats import spearmanr
-from sklearn.manifold import TSNE
-from sklearn.metrics import pairwise_distances, silhouette_samples
-from torch import Tensor, nn
 
 from advance_lib.data.dataset import Dataset
 from advance_lib.data.given import given_columns
 from advance_lib.experiments.runs import Run
 from advance_lib.models.audioset import event_names
-from advance_lib.training.inputs import Batch
-from advance_lib.training.loop import predictions
-from advance_lib.transfer.knowledge import Knowledge, sigmoid
-from advance_lib.transfer.objectives import FAINTEST
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from advance_lib.training.inputs import Batch
+    from advance_lib.transfer.knowledge import Knowledge
 
 # The three of Fig. 7, in its order.
 SHOWN = ("image+sound/SQ|Na", "image+sound/SQ|Nv+a", "image+sound/E")
@@ -41,6 +41,8 @@ def event_responses(run: Run, split: str = "test") -> np.ndarray:
     Returns:
         (pairs, events) float32.
     """
+    from advance_lib.training.loop import predictions
+
     fabric, network, data, inputs = run.open()
     joint = run.request.recipe.events_on == "Nv+a"
 
@@ -60,12 +62,18 @@ def divergence(student: np.ndarray, teacher: np.ndarray) -> np.ndarray:
     Returns:
         (clips,) float64, in nats.
     """
+    from advance_lib.transfer.knowledge import sigmoid
+
     s, t = np.asarray(student, np.float64), np.asarray(teacher, np.float64)
     return (sigmoid(t) * (t - s) + np.logaddexp(0, s) - np.logaddexp(0, t)).sum(axis=1)
 
 
 def logit(p: np.ndarray) -> np.ndarray:
     """Return σ⁻¹(p), with p kept as far from 0 and 1 as the objectives keep it."""
+    import torch
+
+    from advance_lib.transfer.objectives import FAINTEST
+
     return torch.from_numpy(np.asarray(p, np.float64)).clamp(FAINTEST, 1 - FAINTEST).logit().numpy()
 
 
@@ -94,6 +102,8 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test") -> pd.
         One row per run: ``cell``, ``seed``, ``nats`` per clip, and ``points``, the mean absolute difference of an
         event's probability in percentage points.
     """
+    from advance_lib.transfer.knowledge import sigmoid
+
     rows = []
     for run in runs:
         teacher = known.pre_activations[run.request.shared.data.rows()[split]]
@@ -118,6 +128,8 @@ def event_distribution(run: Run, split: str, posteriors: np.ndarray) -> np.ndarr
         split: of its dataset.
         posteriors: p(e|s_k), (scenes, events).
     """
+    from advance_lib.transfer.knowledge import sigmoid
+
     if run.request.recipe.events_on:
         return sigmoid(event_responses(run, split))
     return compound_of(run, split, posteriors)
@@ -131,6 +143,8 @@ def embedded(points: np.ndarray, perplexity: float = 30, seed: int = 0) -> np.nd
         perplexity: about how many neighbours count; fewer where there are fewer than three times as many points.
         seed: of the optimisation.
     """
+    from sklearn.manifold import TSNE
+
     perplexity = min(perplexity, (len(points) - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points.astype(np.float64))
 
@@ -148,6 +162,8 @@ def separation(points: np.ndarray, scenes: np.ndarray, locations: np.ndarray) ->
         ``purity``, 1 where the nearest point at another location is of the same scene, else 0; ``chance``, the share
         of points at other locations that are of the same scene.
     """
+    from sklearn.metrics import pairwise_distances, silhouette_samples
+
     scenes, locations = np.asarray(scenes), np.asarray(locations)
     apart = pairwise_distances(points.astype(np.float64))
     elsewhere = locations[:, None] != locations[None]
@@ -193,6 +209,8 @@ def agreement(measured: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         mean with the other scenes, ``above`` with the same scene after the means over the scenes were taken off both;
         and ``place``, 1 where the scene's own published posterior is the nearest of all after that.
     """
+    from scipy.stats import spearmanr
+
     events, scenes = list(published.index), list(published.columns)
     m, p = measured.loc[events, scenes].to_numpy(), published.to_numpy()
     count = len(scenes)

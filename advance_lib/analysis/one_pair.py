@@ -20,7 +20,7 @@ from advance_lib.experiments.one_run import load_checkpoint, recipe_in
 from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.training.devices import start
+from advance_lib.training.fabric import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.recogniser import Recipe, without_sense

@@ -6,22 +6,25 @@ measure it. Nothing is trained here: finished runs meet the worse photographs at
 Chapter: When the photograph is bad.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode, functional
 
 from advance_lib.analysis.senses import contributions, parts
-from advance_lib.analysis.statistics import bootstrap_over_locations, location_confusions, weighted_f
+from advance_lib.analysis.statistics import interval, location_confusions, resampled_f, weighted_f
 from advance_lib.cache import code_digest, digest, entry
 from advance_lib.experiments.prepared import Prepared
 from advance_lib.experiments.runs import Run
-from advance_lib.training.loop import predictions
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # Five strengths of each; fixed before any recogniser was tested with them.
 STRENGTHS: dict[str, tuple[float, ...]] = {
@@ -31,7 +34,7 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
     "colour shift": (0.1, 0.2, 0.3, 0.4, 0.5),  # red is raised and blue lowered by this share
     "rotation": (18, 36, 54, 72, 90),  # degrees
 }
-HAZE = torch.tensor([0.86, 0.89, 0.92])  # the colour of light scattered by air
+HAZE = (0.86, 0.89, 0.92)  # the colour of light scattered by air
 NOISE = 0.02  # a sensor's, in shares of full scale
 
 
@@ -50,6 +53,8 @@ def degraded(images: np.ndarray, kind: str, level: int, seed: int = 0) -> np.nda
     Raises:
         KeyError: unknown kind.
     """
+    import torch
+
     strengths = STRENGTHS[kind]
     if level == 0:
         return images
@@ -59,23 +64,29 @@ def degraded(images: np.ndarray, kind: str, level: int, seed: int = 0) -> np.nda
 
 
 def _hazy(x: Tensor, scattered: float, _: torch.Generator) -> Tensor:
-    return (1 - scattered) * x + scattered * HAZE[:, None, None]
+    return (1 - scattered) * x + scattered * x.new_tensor(HAZE)[:, None, None]
 
 
 def _dark(x: Tensor, left: float, generator: torch.Generator) -> Tensor:
+    import torch
+
     return left * x + NOISE * torch.randn(x.shape, generator=generator)
 
 
 def _blurred(x: Tensor, width: float, _: torch.Generator) -> Tensor:
+    from torchvision.transforms.v2 import functional
+
     sigma = width * x.shape[-1]
     return functional.gaussian_blur(x, 2 * int(3 * sigma + 0.5) + 1, sigma)
 
 
 def _shifted(x: Tensor, share: float, _: torch.Generator) -> Tensor:
-    return x * torch.tensor([1 + share, 1, 1 - share])[:, None, None]
+    return x * x.new_tensor([1 + share, 1, 1 - share])[:, None, None]
 
 
 def _rotated(x: Tensor, degrees: float, _: torch.Generator) -> Tensor:
+    from torchvision.transforms.v2 import InterpolationMode, functional
+
     side = x.shape[-1]
     around = functional.pad(x, side // 4, padding_mode="reflect")  # so that no corner stays empty
     return functional.center_crop(functional.rotate(around, degrees, InterpolationMode.BILINEAR), [side, side])
@@ -106,6 +117,8 @@ def guesses(run: Run, split: str) -> np.ndarray:
     """
 
     def make(folder) -> None:
+        from advance_lib.training.loop import predictions
+
         seen, heard, bias = contributions(run, split)
         fabric, network, data, inputs = run.open()
         rows = data.rows()[split]
@@ -149,13 +162,13 @@ def robustness(runs: Sequence[Run], split: str, base: str = "image/Ls", resample
     counts = {cell: confusions_under([r for r in runs if r.cell == cell], split) for cell in cells}
     steps = [("none", 0, [0]), *((*c, [i + 1]) for i, c in enumerate(CONDITIONS))]
     steps.append(("all", -1, list(range(1, len(CONDITIONS) + 1))))
+    resampled = {cell: resampled_f(found, resamples) for cell, found in counts.items()}
     rows = []
     for cell in cells:
         for kind, level, which in steps:
-            # Seeds and conditions on one axis: the bootstrap's statistic is the mean of the F-scores along it.
-            here, there = (counts[name][:, which].reshape(-1, *counts[name].shape[2:]) for name in (cell, base))
-            own = bootstrap_over_locations(np.zeros_like(here), here, resamples)
-            versus = asdict(bootstrap_over_locations(there, here, resamples))
+            # The bootstrap's statistic is the mean of the F-scores over seeds and conditions.
+            here, there = (resampled[name][:, which].mean(axis=(0, 1)) for name in (cell, base))
+            own, versus = interval(here), asdict(interval(here - there))
             by_seed = weighted_f(counts[cell][:, which].sum(axis=2)).mean(axis=1)
             deviation = np.std(by_seed, ddof=1) if len(by_seed) > 1 else np.nan
             about = {"fscore": own.difference, "f_low": own.low, "f_high": own.high, "deviation": deviation}

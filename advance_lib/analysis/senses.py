@@ -3,23 +3,29 @@
 Chapters: What the sound decides, When the photograph is bad.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
-from torch.nn.functional import linear
 
 from advance_lib.experiments.runs import Run
-from advance_lib.models.audiovisual import AudiovisualNet
-from advance_lib.training.inputs import Batch
-from advance_lib.training.loop import predictions
 from advance_lib.training.metrics import weighted_scores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advance_lib.models.audiovisual import AudiovisualNet
+    from advance_lib.training.inputs import Batch
 
 
 def parts(network: AudiovisualNet, batch: Batch) -> Tensor:
     """Return both parts of a network's scene outputs, (batch, 2, scenes): seen, then heard."""
+    import torch
+    from torch.nn.functional import linear
+
     outputs = network(batch.image, batch.log_mel)
     visual, audio = network.scene_head.weight.split([outputs.visual.shape[1], outputs.audio.shape[1]], dim=1)
     return torch.stack([linear(outputs.visual, visual), linear(outputs.audio, audio)], dim=1)
@@ -37,6 +43,8 @@ def contributions(run: Run, split: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     Returns:
         (pairs, scenes) seen, (pairs, scenes) heard, (scenes,) bias; their sum is f_s before softmax.
     """
+    from advance_lib.training.loop import predictions
+
     fabric, network, data, inputs = run.open()
     seen, heard = predictions(fabric, network, inputs, data.rows()[split], parts).transpose(1, 0, 2)
     return seen, heard, network.scene_head.bias.detach().cpu().numpy()

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
 
 # Beyond these decimals of a point a difference is rounding error, which must not decide a tie.
 DECIMALS = 9
@@ -81,14 +80,59 @@ def weighted_f(confusions: np.ndarray) -> np.ndarray:
     Returns:
         (...) percent, as `weighted_scores` gives it; 0 for a matrix without samples.
     """
-    hits, support = np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(-1)
-    fscores = 2 * hits / np.maximum(support + confusions.sum(-2), 1)
-    return 100 * (support * fscores).sum(-1) / np.maximum(support.sum(-1), 1)
+    return _weighted(*_margins(confusions))
+
+
+def scene_f(confusions: np.ndarray) -> np.ndarray:
+    """Return the F-score of each scene.
+
+    Args:
+        confusions: (..., K, K) counts, true scenes in rows.
+
+    Returns:
+        (..., K) from 0 to 1; 0 for a scene that is neither there nor predicted.
+    """
+    return _f(*_margins(confusions))
+
+
+def _margins(confusions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return all that F-scores need of confusions: how often each scene was hit, there, and predicted, (..., K)."""
+    return np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(-1), confusions.sum(-2)
+
+
+def _f(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return 2 * hits / np.maximum(support + predicted, 1)
+
+
+def _weighted(hits: np.ndarray, support: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return 100 * (support * _f(hits, support, predicted)).sum(-1) / np.maximum(support.sum(-1), 1)
 
 
 def draw_locations(locations: int, resamples: int, seed: int) -> np.ndarray:
     """Return (resamples, locations) numbers of times that each location is drawn, with replacement."""
     return np.random.default_rng(seed).multinomial(locations, np.full(locations, 1 / locations), resamples)
+
+
+def resampled_f(confusions: np.ndarray, resamples: int = 2000, seed: int = 0) -> np.ndarray:
+    """Return weighted F-scores on the test locations as they are, and on resampled ones.
+
+    Args:
+        confusions: (..., locations, K, K), as from `location_confusions`.
+        resamples: how many sets of locations are drawn.
+        seed: of the draws.
+
+    Returns:
+        (..., 1 + resamples) percent, the measured one first.
+    """
+    counts = np.asarray(confusions, float)
+    *several, locations, scenes, _ = counts.shape
+    weights = np.concatenate([np.ones((1, locations)), draw_locations(locations, resamples, seed)])
+    # One set of confusions at a time, and no more of each than its margins: all of it would need K times the numbers.
+    found = [
+        _weighted(*(weights @ margin for margin in _margins(one)))
+        for one in counts.reshape(-1, locations, scenes, scenes)
+    ]
+    return np.reshape(found, (*several, 1 + resamples))
 
 
 def bootstrap_over_locations(
@@ -113,16 +157,8 @@ def bootstrap_over_locations(
     base, other = np.asarray(base, float), np.asarray(other, float)
     if base.shape != other.shape or base.ndim != 4 or not base.size:
         raise ValueError(f"two equal shapes (seeds, locations, K, K) are needed, not {base.shape} and {other.shape}")
-    seeds, locations, scenes, _ = base.shape
-    measured = np.ones((1, locations))
-    weights = np.concatenate([measured, draw_locations(locations, resamples, seed)])
-
-    def mean_f(confusions: np.ndarray) -> np.ndarray:
-        # One seed at a time: all of them together would need seeds × resamples × K² numbers at once.
-        sums = (weights @ confusion.reshape(locations, -1) for confusion in confusions)
-        return sum(weighted_f(total.reshape(-1, scenes, scenes)) for total in sums) / seeds
-
-    return _interval(mean_f(other) - mean_f(base), level)
+    here, there = (resampled_f(confusions, resamples, seed).mean(axis=0) for confusions in (other, base))
+    return interval(here - there, level)
 
 
 def bootstrap_mean(
@@ -140,10 +176,10 @@ def bootstrap_mean(
     names, places = np.unique(np.asarray(locations), return_inverse=True)
     sums, counts = np.bincount(places, values), np.bincount(places)
     weights = np.concatenate([np.ones((1, len(names))), draw_locations(len(names), resamples, seed)])
-    return _interval((weights @ sums) / (weights @ counts), level)
+    return interval((weights @ sums) / (weights @ counts), level)
 
 
-def _interval(values: np.ndarray, level: float) -> Interval:
+def interval(values: np.ndarray, level: float = 0.95) -> Interval:
     """Return the interval of a statistic from its measured value, which comes first, and its resampled ones."""
     difference, *drawn = np.round(values, DECIMALS)
     drawn = np.array(drawn)
@@ -154,6 +190,8 @@ def _interval(values: np.ndarray, level: float) -> Interval:
 
 def _noncentrality(seeds: int, level: float, power: float) -> float:
     """Return the true t at which a two-sided t-test with this many seeds has the power."""
+    from scipy import optimize, stats
+
     # t² is a non-central F with (1, seeds - 1) degrees of freedom: both tails in one call, and where
     # scipy.stats.nct returns nan far from its centre, scipy.stats.ncf does not.
     critical = stats.t.isf(level / 2, seeds - 1)
@@ -178,6 +216,8 @@ def paired_t_over_seeds(base: np.ndarray, other: np.ndarray, level: float = 0.05
     Raises:
         ValueError: the lengths differ, there are no seeds, or the power is out of reach.
     """
+    from scipy import stats
+
     base, other = np.asarray(base, float), np.asarray(other, float)
     if base.shape != other.shape or base.ndim != 1 or not base.size:
         raise ValueError(f"two equal shapes (seeds,) are needed, not {base.shape} and {other.shape}")

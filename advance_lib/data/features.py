@@ -1,10 +1,13 @@
 """From files to arrays, once: raw log-mel spectrograms and resized photographs (section 5.1).
 
 The arrays are memory-mapped files keyed by the content of the source files, the front end and this
-code. Normalisation is left to `inputs`, because its statistics belong to a training split.
+code. Normalisation is left to `inputs`, because its statistics belong to a training split. PyTorch is loaded where rows
+are computed, not where they are found.
 
 Chapters: Hearing, Seeing.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,17 +15,18 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-import torchaudio
 from PIL import Image
 from tqdm import tqdm
 
 from advance_lib.cache import code_digest, cores, digest, entry, space_for, written_whole
 from advance_lib.data.media import read_clip, read_image
-from advance_lib.data.resampling import resampled
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,16 @@ PAPER_FRONT_END = FrontEnd()
 _BUILDING = Lock()  # the default type, which building changes for a moment, is that of all threads
 
 
-def _transform(front_end: FrontEnd) -> torch.nn.Sequential:
+def _transform(front_end: FrontEnd) -> nn.Sequential:
     with _BUILDING:
         return _built(front_end)
 
 
 @cache
-def _built(front_end: FrontEnd) -> torch.nn.Sequential:
+def _built(front_end: FrontEnd) -> nn.Sequential:
+    import torch
+    import torchaudio
+
     # In double precision: bins 60 dB below the loudest would otherwise be off by hundredths of a dB.
     single = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
@@ -97,6 +104,10 @@ def log_mel(samples: np.ndarray, rate: int, front_end: FrontEnd = PAPER_FRONT_EN
     Returns:
         (T, F) float32 in dB, T = 400 frames of 25 ms and F = 64 mel bands.
     """
+    import torch
+
+    from advance_lib.data.resampling import resampled
+
     with torch.inference_mode():
         signal = resampled(torch.from_numpy(samples.astype(np.float64)), rate, front_end.sample_rate)
         bands = _transform(front_end)(signal)
@@ -130,6 +141,8 @@ def computed_rows(
     """
 
     def make(folder: Path) -> None:
+        import torch
+
         values_file, done_file = folder / "values.npy", folder / "done.npy"
         if not done_file.exists():
             first = row(Path(paths[0]))

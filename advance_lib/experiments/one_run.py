@@ -25,9 +25,8 @@ from advance_lib.training.loop import STATE, best_epoch, best_weights_file
 from advance_lib.training.metrics import METRICS, weighted_scores
 from advance_lib.training.schedule import Schedule
 from advance_lib.transfer.presets import Preset
-from advance_lib.transfer.recogniser import Given, Recipe, scene_probabilities, train_recogniser, without_sense
-
-CHECKPOINT = "model.safetensors"
+from advance_lib.transfer.recipe import CHECKPOINT, Recipe
+from advance_lib.transfer.recogniser import Given, scene_probabilities, train_recogniser, without_sense
 
 
 def train_run(recipe: Recipe, given: Given, pairs: pd.DataFrame, seed: int, about: dict, folder: Path) -> None:

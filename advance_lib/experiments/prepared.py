@@ -1,10 +1,15 @@
 """What all runs of one setting share, each part made when it is first asked for: data, networks, inputs, knowledge.
 
+PyTorch is loaded where networks get something to learn from; to find a finished run none is needed.
+
 Chapters: The dataset; Hearing; Seeing; The knowledge of sounds.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,14 +23,16 @@ from advance_lib.data.splits import THE_SPLIT, posterior_rows
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.miniature.world import World, render_aerial_set, render_event_set, render_world
-from advance_lib.models.audiovisual import partly_fixed
-from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Pretrained
+from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Pretrained, partly_fixed
 from advance_lib.training.devices import environment
-from advance_lib.training.inputs import Inputs, Normaliser
-from advance_lib.transfer.knowledge import Knowledge, knowledge_of
 from advance_lib.transfer.presets import PAPER
 from advance_lib.transfer.pretraining import pretrain_audio, pretrain_visual
-from advance_lib.transfer.recogniser import Given, Recipe
+from advance_lib.transfer.recipe import Recipe
+
+if TYPE_CHECKING:
+    from advance_lib.training.inputs import Inputs
+    from advance_lib.transfer.knowledge import Knowledge
+    from advance_lib.transfer.recogniser import Given
 
 
 def world_of(profile: Profile, exam: bool = False) -> World:
@@ -58,7 +65,7 @@ class Prepared:
         """The profile."""
         return self.settings.sizes
 
-    def _sharing(self, **changes: object) -> "Prepared":
+    def _sharing(self, **changes: object) -> Prepared:
         """The same without what a part does not depend on, so that it is made once for several settings."""
         return prepared(replace(self.settings, **changes))
 
@@ -126,7 +133,7 @@ class Prepared:
         return self._teaching.audio
 
     @property
-    def _teaching(self) -> "Prepared":
+    def _teaching(self) -> Prepared:
         """The same setting with the teacher as N_a(0)."""
         return self._sharing(sources=Sources(audio=self.settings.sources.teaching))
 
@@ -146,6 +153,8 @@ class Prepared:
     @cached_property
     def inputs(self) -> Inputs:
         """The arrays, as the setting's networks want them, normalised with the statistics of the training split."""
+        from advance_lib.training.inputs import Inputs, Normaliser
+
         data, (images, sounds) = self.data, self._arrays
         codes = {scene: index for index, scene in enumerate(data.scenes)}
         targets = data.pairs["scene"].map(codes).to_numpy(np.int64)
@@ -156,6 +165,8 @@ class Prepared:
     @cached_property
     def knowledge(self) -> Knowledge:
         """What the teacher knows of the dataset's sounds."""
+        from advance_lib.transfer.knowledge import knowledge_of
+
         settings, heard = self.settings, self._teaching
         rows = posterior_rows(self.data.pairs, settings.preset.posteriors)
         data_key = digest(self.data.key(), str(heard.settings.sources.hearing(settings.preset)))
@@ -168,6 +179,8 @@ class Prepared:
         A network that starts at random (†) needs no other but mn04, whose first blocks are never trained; a branch
         that gets no input is part of the network all the same.
         """
+        from advance_lib.transfer.recogniser import Given
+
         visual = self.visual.weights if recipe.pretrained else None
         audio = self.audio.weights if recipe.pretrained or partly_fixed(recipe.audio) else None
         knowledge = self.knowledge if recipe.transfer else None

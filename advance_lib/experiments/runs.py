@@ -1,7 +1,11 @@
 """Finished runs: found in the cache, or trained now, by chapters, command line and cluster jobs alike.
 
+What a run says is read without PyTorch, which takes seconds to load; to train or to open one loads it.
+
 Chapter: Recognising with one and two senses.
 """
+
+from __future__ import annotations
 
 import json
 import math
@@ -11,32 +15,31 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partialmethod
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import Parallel, delayed
-from lightning_fabric import Fabric
 from tqdm import tqdm
 
-from advance_lib.cache import UserError, build_folder, code_digest, code_of, cores, digest, entry
+from advance_lib.cache import UserError, build_folder, code_digest, code_of, cores, digest, entry, registered
 from advance_lib.data.dataset import Dataset
 from advance_lib.data.splits import Split
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, Cell
-from advance_lib.experiments.one_run import CHECKPOINT, load_checkpoint, train_run
 from advance_lib.experiments.prepared import Prepared, prepared
 from advance_lib.experiments.profiles import PROFILES, Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.models.weights import WEIGHTS
-from advance_lib.training.devices import accelerator, effective_precision, processes, start
-from advance_lib.training.inputs import Inputs
-from advance_lib.transfer.objectives import TRANSFERS
-from advance_lib.transfer.recogniser import Recipe, without_sense
+from advance_lib.training.devices import accelerator, effective_precision, processes
+from advance_lib.transfer.recipe import CHECKPOINT, Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from advance_lib.models.audiovisual import AudiovisualNet
+    from advance_lib.training.inputs import Inputs
 
 SPLITS_BY_LOCATION = (0, 1, 2)  # the first is the tables' own, unless the dataset brings one
-REGISTRIES = (PROFILES, BACKBONES, TRANSFERS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class Request:
     beta: float = BETA
 
     def __post_init__(self):
-        if (name := self.cell.transfer) is not None and name not in TRANSFERS:
+        if (name := self.cell.transfer) is None or self.cell.name in CELLS:
+            return
+        from advance_lib.transfer.objectives import TRANSFERS
+
+        if name not in TRANSFERS:
             raise UserError(
                 f"no approach '{name}'; choose Ls or one of {', '.join(TRANSFERS)}, or register your own in "
                 "objectives.TRANSFERS"
@@ -109,7 +116,8 @@ class Request:
     def key(self) -> str:
         """Return the hash of all that determines the run: recipe, seed, data, networks, arithmetic, code."""
         recipe = self.recipe
-        own = [BACKBONES[recipe.visual], BACKBONES[recipe.audio], TRANSFERS.get(recipe.transfer)]
+        own = [registered("advance_lib.models.audiovisual.BACKBONES", name) for name in (recipe.visual, recipe.audio)]
+        own.append(registered("advance_lib.transfer.objectives.TRANSFERS", recipe.transfer))
         return digest(
             asdict(recipe),
             self.seed,
@@ -122,6 +130,8 @@ class Request:
 
     def train(self, folder: Path) -> None:
         """Train the run and leave its files in a folder."""
+        from advance_lib.experiments.one_run import train_run
+
         recipe, shared = self.recipe, self.shared
         data, networks = shared.key(recipe)[:2]
         request = asdict(self) | {"cell": self.cell.name}
@@ -185,7 +195,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Its network, as `load_checkpoint` reads it."""
+        """Its network, as `one_run.load_checkpoint` reads it."""
         return self.folder / CHECKPOINT
 
     @cached_property
@@ -213,6 +223,12 @@ class Run:
 
     def open(self) -> Opened:
         """Return the run's network on its device, with the data that it was trained on."""
+        import torch
+
+        from advance_lib.experiments.one_run import load_checkpoint
+        from advance_lib.training.fabric import start
+        from advance_lib.transfer.recogniser import without_sense
+
         fabric = start(self.request.settings.device, "32-true")
         network, _, _ = load_checkpoint(self.checkpoint)
         network = network.to(fabric.device, memory_format=torch.channels_last)
@@ -286,6 +302,8 @@ def finished(requests: Sequence[Request], jobs: int | None = None) -> list[Run]:
     missing = {key: request for key, request in zip(keys, requests, strict=True) if not (runs / key).exists()}
     device = requests[0].settings.device if requests else "cpu"
     if math.prod(processes()) > 1:
+        from advance_lib.training.fabric import start
+
         missing = start(device, "32-true", together=True).broadcast(missing)  # all are to see the same ones
         for key, request in missing.items():
             _train_together(key, request)
@@ -300,13 +318,20 @@ def _train_in_turn(missing: dict[str, Request], _: int) -> None:
         entry("runs", key, request.train)
 
 
+def _registries() -> tuple[dict, ...]:
+    from advance_lib.models.audiovisual import BACKBONES
+    from advance_lib.transfer.objectives import TRANSFERS
+
+    return PROFILES, BACKBONES, TRANSFERS
+
+
 def _train_side_by_side(missing: dict[str, Request], workers: int) -> None:
     for request in missing.values():  # features and knowledge once, before the workers ask for them
         request.shared.given(request.recipe)
     # What a notebook has registered, the workers do not know.
     added = [
         {name: entry for name, entry in registry.items() if isinstance(entry, Profile) or code_of(entry)}
-        for registry in REGISTRIES
+        for registry in _registries()
     ]
     trained = Parallel(n_jobs=workers, return_as="generator_unordered", initializer=_without_bars)(
         delayed(_train_in_worker)(key, request, added) for key, request in missing.items()
@@ -325,13 +350,15 @@ def _without_bars() -> None:
 
 
 def _train_in_worker(key: str, request: Request, added: list[dict]) -> None:
-    for registry, entries in zip(REGISTRIES, added, strict=True):
+    for registry, entries in zip(_registries(), added, strict=True):
         registry.update(entries)
     entry("runs", key, request.train)
 
 
 def _train_together(key: str, request: Request) -> None:
     """Let the first process ask the cache; the others train with it where there is something to train."""
+    from advance_lib.training.fabric import start
+
     fabric = start(request.settings.device, "32-true", together=True)
     if fabric.is_global_zero:
         trained = []

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from advance_lib.cache import UserError
 from advance_lib.data.splits import THE_SPLIT, Split, split_named
 from advance_lib.experiments.profiles import Profile, get_profile
-from advance_lib.models.audiovisual import partly_fixed
-from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Hearing, Spectrograms
+from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Hearing, Spectrograms, partly_fixed
 from advance_lib.models.weights import weights_file
 from advance_lib.training.devices import accelerator
 from advance_lib.transfer.presets import CODE, PAPER, Preset, differences, get_preset

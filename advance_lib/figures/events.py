@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, heatmap
 
 
 def short(events: Sequence[str]) -> list[str]:
@@ -51,8 +50,8 @@ def posterior_map(posteriors: pd.DataFrame) -> Figure:
     """
     figure, axis = plt.subplots(figsize=(8.5, 0.24 * len(posteriors) + 1.6), layout="constrained")
     percent = 100 * posteriors.set_axis(short(posteriors.index))
-    sns.heatmap(
-        percent, ax=axis, cmap="mako_r", norm=PowerNorm(0.5, 0, float(percent.to_numpy().max())), annot=True,
+    heatmap(
+        percent, axis, cmap="mako_r", norm=PowerNorm(0.5, 0, float(percent.to_numpy().max())), annot=True,
         fmt=".0f", annot_kws={"size": 6.5}, cbar_kws={"label": "p(event | scene) in %"},
     )  # fmt: skip
     axis.set(xlabel="", ylabel="")
@@ -72,8 +71,8 @@ def posteriors_beside(tables: Mapping[str, pd.DataFrame]) -> Figure:
     norm = PowerNorm(0.5, 0, 100 * max(float(table.to_numpy().max()) for table in tables.values()))
     for axis, (title, table) in zip(axes.flat, tables.items(), strict=True):
         last = axis is axes.flat[-1]
-        sns.heatmap(
-            100 * table.set_axis(short(table.index)), ax=axis, cmap="mako_r", norm=norm, annot=True, fmt=".0f",
+        heatmap(
+            100 * table.set_axis(short(table.index)), axis, cmap="mako_r", norm=norm, annot=True, fmt=".0f",
             annot_kws={"size": 7}, cbar=last, cbar_kws={"label": "p(event | scene) in %"} if last else None,
             xticklabels=True, yticklabels=True,
         )  # fmt: skip
@@ -156,8 +155,8 @@ def cosine_map(table: pd.DataFrame) -> Figure:
     """Draw cosines between the posteriors of scenes (columns) and the event relevance of scenes (rows)."""
     side = 0.36 * len(table) + 1.8
     figure, axis = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
-    sns.heatmap(
-        table, ax=axis, cmap="rocket_r", annot=True, fmt=".2f", annot_kws={"size": 6.5}, square=True,
+    heatmap(
+        table, axis, cmap="rocket_r", annot=True, fmt=".2f", annot_kws={"size": 6.5}, square=True,
         cbar_kws={"label": "cosine", "shrink": 0.7}, xticklabels=True, yticklabels=True,
     )  # fmt: skip
     axis.set(xlabel="$p(e|s_k)$ of the scene", ylabel="$d_t$ of the scene")

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,6 +23,7 @@ from advance_lib.figures.events import short
 from advance_lib.figures.page import (
     PAPER_COLOUR,
     SENSE_COLOURS,
+    heatmap,
     image_file,
     loss_colour,
     player,
@@ -253,8 +253,8 @@ def event_scene_map(table: pd.DataFrame) -> Figure | HTML:
         return HTML("<p>Too few clips: no event is heard in enough of them, and not heard in enough others.</p>")
     figure, axis = plt.subplots(figsize=(8.5, 0.27 * len(table) + 1.7), layout="constrained")
     most = float(np.abs(table.to_numpy()).max())
-    sns.heatmap(
-        table.set_axis(short(table.index)), ax=axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt=".1f",
+    heatmap(
+        table.set_axis(short(table.index)), axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt=".1f",
         annot_kws={"size": 7}, cbar_kws={"label": "added to the scene's logit"}, xticklabels=True, yticklabels=True,
     )  # fmt: skip
     axis.set(xlabel="", ylabel="")
@@ -296,6 +296,8 @@ def parts_dots(table: pd.DataFrame) -> Figure:
     Returns:
         The figure: mean over the seeds with its deviation.
     """
+    import seaborn
+
     long = table.melt(["cell", "seed", "split"], var_name="part", value_name="F-score in %")
     long["approach"] = long["cell"].map(approach)
     splits = list(dict.fromkeys(long["split"]))
@@ -303,7 +305,7 @@ def parts_dots(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, len(splits), figsize=size, sharex=True, sharey=True, layout="constrained")
     colours = dict(zip(("seen", "heard", "both"), SENSE_COLOURS.values(), strict=True))
     for axis, split in zip(axes, splits, strict=True):
-        sns.pointplot(
+        seaborn.pointplot(
             long[long["split"] == split], y="approach", x="F-score in %", hue="part", palette=colours, ax=axis,
             markers=["o", "s", "D"], linestyles="none", dodge=0.4, errorbar="sd", markersize=6,
         )  # fmt: skip

@@ -3,14 +3,16 @@
 Chapters: The dataset; The miniature; Hearing; Seeing.
 """
 
+from __future__ import annotations
+
 import html
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +24,9 @@ from advance_lib.data.media import read_clip
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SOUND_COLOUR, image_file, player, samples_file
 from advance_lib.miniature.sounds import synthesise
-from advance_lib.training.inputs import Inputs, drawn_jitter
-from advance_lib.training.inputs import jittered as jitter
+
+if TYPE_CHECKING:
+    from advance_lib.training.inputs import Inputs
 
 
 def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
@@ -144,7 +147,12 @@ def event_players(events: Sequence[str], seed: int = 3) -> str:
 
 def jittered(inputs: Inputs, row: int, variants: int = 5) -> Picture.Image:
     """Return one training photograph as it is, and as the network would see it in some epochs."""
+    import torch
+
+    from advance_lib.training import inputs as training
+
     original = torch.from_numpy(np.array(inputs.images[row])).permute(2, 0, 1)
-    seen = jitter(original.expand(variants, -1, -1, -1), drawn_jitter(variants, torch.Generator().manual_seed(1)))
+    draws = training.drawn_jitter(variants, torch.Generator().manual_seed(1))
+    seen = training.jittered(original.expand(variants, -1, -1, -1), draws)
     strip = torch.cat([original, *seen.byte()], dim=2).permute(1, 2, 0).numpy()
     return Picture.fromarray(strip).resize(((1 + variants) * 128, 128))

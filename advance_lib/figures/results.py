@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -15,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from advance_lib.analysis.claims import CHANCE, Claim, verdict
 from advance_lib.analysis.scores import scores
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
-from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, loss_colour, show, table_page
+from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, heatmap, loss_colour, show, table_page
 
 OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
 
@@ -45,8 +44,8 @@ def learning_curves(runs: Sequence) -> Figure:
 def confusion(truth: Sequence[str], guessed: Sequence[str], scenes: Sequence[str], title: str, axis: Axes) -> None:
     """Draw a confusion matrix: rows are true scenes, each row sums to 100 %."""
     table = pd.crosstab(pd.Categorical(truth, scenes), pd.Categorical(guessed, scenes), normalize="index", dropna=False)
-    sns.heatmap(
-        100 * table, ax=axis, cmap="rocket_r", vmin=0, vmax=100, annot=True, fmt=".0f", annot_kws={"size": 7},
+    heatmap(
+        100 * table, axis, cmap="rocket_r", vmin=0, vmax=100, annot=True, fmt=".0f", annot_kws={"size": 7},
         cbar=False, xticklabels=scenes, yticklabels=scenes, square=True,
     )  # fmt: skip
     axis.set(title=title, xlabel="recognised as", ylabel="true scene")
@@ -236,8 +235,8 @@ def gains_map(gains: pd.DataFrame) -> Figure:
     most = float(gains.abs().to_numpy().max()) or 1.0
     size = (2.6 + 1.0 * gains.shape[1], 0.32 * len(gains) + 1.3)
     figure, axis = plt.subplots(figsize=size, layout="constrained")
-    sns.heatmap(
-        gains, ax=axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt="+.1f", annot_kws={"size": 8},
+    heatmap(
+        gains, axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt="+.1f", annot_kws={"size": 8},
         cbar_kws={"label": "gain in F-score, points"}, xticklabels=[Cell.named(cell).heading for cell in gains],
         yticklabels=True,
     )  # fmt: skip

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from advance_lib.analysis.studies import origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell
-from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, loss_colour, table_page
+from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, heatmap, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
 # Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
@@ -178,7 +177,7 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", width_ratios=(1, 1.15))
     mean = grid[grid["transfer"] == "E"].pivot_table(index="beta", columns="alpha", values="validation")
-    sns.heatmap(mean.sort_index(ascending=False), ax=left, cmap="mako_r", annot=True, fmt=".1f", cbar=False)
+    heatmap(mean.sort_index(ascending=False), left, cmap="mako_r", annot=True, fmt=".1f", cbar=False)
     left.set(title="validation F-score in %, L_s + αL_E", xlabel="α", ylabel="β")
     corner = list(mean.columns).index(ALPHA), list(mean.index[::-1]).index(BETA)
     left.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=PAPER_COLOUR, linewidth=3, clip_on=False))

@@ -29,12 +29,6 @@ BACKBONES: dict[str, Callable[[int], Backbone]] = {
 }
 
 
-def partly_fixed(backbone: str) -> bool:
-    """Return whether a part of a network is never trained, so that even one that starts at random needs weights."""
-    with torch.device("meta"):  # nothing but shapes
-        return not all(parameter.requires_grad for parameter in BACKBONES[backbone](1).parameters())
-
-
 class Outputs(NamedTuple):
     """What N_v+a gives for a batch.
 

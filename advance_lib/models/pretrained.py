@@ -10,11 +10,15 @@ EfficientAT's mn04 is N_a(0) of AudioSet, too: the maps behind its first blocks 
 fine-tuned. torchvision's network of ImageNet is for users with a connection; the paper starts from AID and has no such
 network, so results with it are to be told apart from its own. ImageNet has terms of its own.
 
+To find one that is kept needs no PyTorch; it is loaded where a network is read or opened, or where one listens.
+
 Only tensors are read, never code. Files saved through ``DataParallel`` fit, and files with an optimiser beside the
 weights, and files older than PyTorch 0.4.1, which lack batch norm's counters.
 
 Chapters: What the paper says, what its code does; Real photographs, real recordings.
 """
+
+from __future__ import annotations
 
 import math
 import sys
@@ -22,23 +26,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
-from torchvision.models import get_weight
 
-from advance_lib.cache import UserError, code_digest, digest, entry, file_digest, written_whole
+from advance_lib.cache import UserError, code_digest, code_of, digest, entry, file_digest, registered, written_whole
 from advance_lib.data.features import PAPER_FRONT_END, FrontEnd, computed_rows, log_mel, log_mel_array
 from advance_lib.data.media import read_clip
-from advance_lib.models import efficientat
 from advance_lib.models.audioset import event_names
-from advance_lib.models.audiovisual import BACKBONES, Backbone
-from advance_lib.models.efficientat import FineTuned
 from advance_lib.models.weights import REMEDY, filled, read_dictionary, weights_file
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from advance_lib.models.audiovisual import Backbone
 
 AUDIO, VISUAL = "resnet50 audio", "resnet101"  # the authors' networks in `BACKBONES`
 AID_CATEGORIES = 30
@@ -77,6 +79,8 @@ class EarlyMaps:
 
     def hear(self, sound: Path | str) -> np.ndarray:
         """Return one recording as the network takes it, (1, 128, frames) float32; its first blocks do the rest."""
+        from advance_lib.models import efficientat
+
         return efficientat.log_mel(*read_clip(sound)).numpy()
 
     def arrays(self, pairs: pd.DataFrame) -> np.ndarray:
@@ -89,9 +93,16 @@ class EarlyMaps:
             UserError: mn04 was not fetched.
         """
         weights = weights_file("mn04")
-        network = cache(lambda: efficientat.load(weights))  # not at all where the maps are there
+
+        @cache
+        def network() -> nn.Module:  # not at all where the maps are there
+            from advance_lib.models import efficientat
+
+            return efficientat.load(weights)
 
         def row(path: Path) -> np.ndarray:
+            import torch
+
             with torch.inference_mode():
                 return network().early(torch.from_numpy(self.hear(path))[None])[0].half().numpy()
 
@@ -125,6 +136,10 @@ class Pretrained:
 
     def open(self) -> Backbone:
         """Return the network with its weights, in evaluation mode."""
+        from safetensors.torch import load_file
+
+        from advance_lib.models.audiovisual import BACKBONES
+
         network = BACKBONES[self.backbone](len(self.classes))
         network.load_state_dict(load_file(self.weights))
         return network.eval()
@@ -141,6 +156,8 @@ def _kept(
     """Return a network that others have trained, read where the cache does not have it yet."""
 
     def make(folder: Path) -> None:
+        from safetensors.torch import save_file
+
         with written_whole(folder / "network.safetensors") as partial:
             save_file(read().state_dict(), partial)
 
@@ -164,6 +181,10 @@ def read_official(path: Path | str, backbone: str, classes: int | None = None) -
         UserError: no such file, no checkpoint, a damaged one, one that wants code to be run, or the weights of
             another network; the message names what differs.
     """
+    import torch
+
+    from advance_lib.models.audiovisual import BACKBONES
+
     path, remedy = Path(path).expanduser(), REMEDY.format("official")
     found = read_dictionary(path, remedy)
     for wrapper in WRAPPERS:
@@ -225,8 +246,13 @@ def mn04_audio(weights: Path) -> Pretrained:
         UserError: no such file, or not that network.
     """
     key = digest("mn04", file_digest(weights), code_digest("advance_lib.models.efficientat"))
-    names, score = event_names(), MEAN_AVERAGE_PRECISION
-    return _kept(lambda: FineTuned.of(efficientat.load(weights)), key, "mn04", names, score, EarlyMaps())
+
+    def read() -> nn.Module:
+        from advance_lib.models import efficientat
+
+        return efficientat.FineTuned.of(efficientat.load(weights))
+
+    return _kept(read, key, "mn04", event_names(), MEAN_AVERAGE_PRECISION, EarlyMaps())
 
 
 def imagenet_visual(name: str = "ResNet101_Weights.IMAGENET1K_V2") -> Pretrained:
@@ -241,6 +267,11 @@ def imagenet_visual(name: str = "ResNet101_Weights.IMAGENET1K_V2") -> Pretrained
     Raises:
         UserError: unknown weights, those of another network, or weights that cannot be downloaded.
     """
+    import torch
+    from torchvision.models import get_weight
+
+    from advance_lib.models.audiovisual import BACKBONES
+
     try:
         weights = get_weight(name)
     except (ValueError, KeyError):
@@ -262,6 +293,17 @@ def imagenet_visual(name: str = "ResNet101_Weights.IMAGENET1K_V2") -> Pretrained
 
     key, score = digest("imagenet", backbone, weights.url), weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
     return _kept(read, key, backbone, classes, score)
+
+
+def partly_fixed(backbone: str) -> bool:
+    """Return whether a part of a network is never trained, so that even one that starts at random needs weights."""
+    own = registered("advance_lib.models.audiovisual.BACKBONES", backbone)
+    if code_of(own) is None:
+        return backbone == "mn04"  # the only one of the library's
+    import torch
+
+    with torch.device("meta"):  # nothing but shapes
+        return not all(parameter.requires_grad for parameter in own(1).parameters())
 
 
 class Theirs(NamedTuple):

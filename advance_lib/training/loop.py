@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.training.devices import compile_blocks, synchronised
+from advance_lib.training.fabric import compile_blocks, synchronised
 from advance_lib.training.feeding import Fed, on_device
 from advance_lib.training.inputs import Batch, drawn_jitter
 from advance_lib.training.schedule import Schedule

@@ -4,7 +4,6 @@ Chapter: Recognising with one and two senses.
 """
 
 import numpy as np
-from sklearn.metrics import precision_recall_fscore_support
 
 METRICS = ("precision", "recall", "fscore")
 
@@ -19,5 +18,7 @@ def weighted_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float
     Returns:
         Keys ``precision``, ``recall``, ``fscore``; a scene that is never predicted has precision 0.
     """
+    from sklearn.metrics import precision_recall_fscore_support  # here, for whoever reads scores computes none
+
     scores = precision_recall_fscore_support(truth, predicted, average="weighted", zero_division=0)
     return {name: 100 * float(score) for name, score in zip(METRICS, scores[:3], strict=True)}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from advance_lib.cache import code_digest, digest, entry, write_json, written_whole
 from advance_lib.models.pretrained import Pretrained
-from advance_lib.training.devices import start
+from advance_lib.training.fabric import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.presets import PAPER, Preset

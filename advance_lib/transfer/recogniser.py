@@ -1,4 +1,4 @@
-"""What one run of a recogniser is: its recipe, its network, its objective.
+"""One run of a recogniser: what it learns from, its network, its objective, its training.
 
 Chapter: Recognising with one and two senses.
 """
@@ -14,52 +14,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, Outputs
-from advance_lib.training.devices import start
+from advance_lib.training.fabric import start
 from advance_lib.training.feeding import Fed, on_device
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import fit, predictions
 from advance_lib.training.metrics import weighted_scores
-from advance_lib.training.schedule import Schedule
 from advance_lib.transfer.knowledge import Knowledge
 from advance_lib.transfer.objectives import TRANSFERS, Known, scene_loss, total_loss
-from advance_lib.transfer.presets import PAPER, Preset
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that makes a recogniser, but for its data and its seed.
-
-    Attributes:
-        senses: ``"image"``, ``"sound"`` or ``"image+sound"``; the missing one is set to zero.
-        visual: name of N_v in `audiovisual.BACKBONES`.
-        audio: name of N_a there.
-        schedule: epochs and learning rate.
-        pretrained: start from the pre-trained networks; False is the paper's †.
-        new_event_head: a transfer on N_a gets a new linear layer for events instead of the classifier of N_a(0); so it
-            must where the teacher is another network.
-        transfer: L_Ω, a name in `objectives.TRANSFERS`, or None.
-        supervised: L = L_s + αL_Ω; False leaves L = L_Ω, as in Table 3.
-        alpha: α, the weight of the transfer.
-        beta: β, the weight of L_E2 within L_E.
-        preset: the choices in which paper and code differ.
-    """
-
-    senses: str
-    visual: str
-    audio: str
-    schedule: Schedule
-    pretrained: bool = True
-    new_event_head: bool = False
-    transfer: str | None = None
-    supervised: bool = True
-    alpha: float = 0.1
-    beta: float = 0.001
-    preset: Preset = PAPER
-
-    @property
-    def events_on(self) -> str | None:
-        """The representation that carries the event head: ``"Na"``, ``"Nv+a"``, or None."""
-        return self.transfer.split("|")[1] if self.transfer and "|" in self.transfer else None
+from advance_lib.transfer.recipe import Recipe
 
 
 @dataclass(frozen=True)

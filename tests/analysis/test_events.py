@@ -22,7 +22,7 @@ from advance_lib.analysis.events import (
     separation,
     separations,
 )
-from advance_lib.experiments import runs
+from advance_lib.experiments import one_run
 from advance_lib.experiments.cells import Cell
 from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.runs import Request, Run, finished, requests_for
@@ -57,7 +57,7 @@ def of_run(monkeypatch):
         torch.manual_seed(0)
         backbones = BACKBONES["narrow visual"](1), BACKBONES["narrow audio"](7)
         network = AudiovisualNet(*backbones, 2, 32, request.recipe.senses, request.recipe.events_on).eval()
-        monkeypatch.setattr(runs, "load_checkpoint", lambda path: (network, inputs.normaliser, {}))
+        monkeypatch.setattr(one_run, "load_checkpoint", lambda path: (network, inputs.normaliser, {}))
         monkeypatch.setattr(Request, "shared", SimpleNamespace(data=TwoScenes(), inputs=inputs))
         return Run(request, folder), network, inputs
 

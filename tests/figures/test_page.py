@@ -5,9 +5,12 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
+import seaborn
 import soundfile
 from IPython.core.formatters import DisplayFormatter
 from IPython.display import HTML
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from advance_lib.data.catalogue import read_catalogue
@@ -79,3 +82,16 @@ def test_a_table_can_be_downloaded():
 def test_a_dash_stands_for_what_is_not_defined():
     shown = page.show_table(pd.DataFrame({"deviation": [float("nan")]}, index=["image"]), "table-1").data
     assert "<td>–</td>" in shown and "NaN" not in shown
+
+
+def test_the_style_is_seaborns():
+    with plt.rc_context():
+        seaborn.set_theme(style="whitegrid", context="notebook", font_scale=0.9, color_codes=False)
+        seaborns = dict(plt.rcParams)
+    with plt.rc_context():
+        plt.rcParams |= page.THEME
+        ours = dict(plt.rcParams)
+    colours = [[to_hex(style["color"]) for style in one.pop("axes.prop_cycle")] for one in (seaborns, ours)]
+    assert colours[0] == colours[1]
+    seaborns.pop("image.cmap"), ours.pop("image.cmap")  # every map names its colours
+    assert ours == seaborns

@@ -2,7 +2,8 @@ import pytest
 import torch
 import torchvision
 
-from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet, partly_fixed
+from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
+from advance_lib.models.pretrained import partly_fixed
 
 
 @pytest.fixture

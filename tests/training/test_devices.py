@@ -20,7 +20,8 @@ from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training import devices
 from advance_lib.training import loop as training
-from advance_lib.training.devices import compile_blocks, launch, processes, rank, start
+from advance_lib.training.devices import launch, processes, rank
+from advance_lib.training.fabric import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import fit
 from advance_lib.training.schedule import Schedule

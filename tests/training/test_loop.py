@@ -20,7 +20,7 @@ from advance_lib.experiments.profiles import PROFILES
 from advance_lib.experiments.settings import Settings
 from advance_lib.training import devices
 from advance_lib.training import loop as training
-from advance_lib.training.devices import compile_blocks, start
+from advance_lib.training.fabric import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import STATE, best_epoch, fit, predictions
 from advance_lib.training.metrics import weighted_scores

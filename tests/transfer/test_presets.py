@@ -16,7 +16,7 @@ from advance_lib.cache import UserError
 from advance_lib.data.features import log_mel
 from advance_lib.experiments.runs import requests_for
 from advance_lib.experiments.settings import Settings
-from advance_lib.training.devices import start
+from advance_lib.training.fabric import start
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import fit
 from advance_lib.training.schedule import Schedule

@@ -10,7 +10,7 @@ from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.runs import Request
 from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES
-from advance_lib.training.devices import start
+from advance_lib.training.fabric import start
 from advance_lib.training.inputs import Batch
 from advance_lib.training.loop import best_weights_file
 from advance_lib.transfer import objectives
