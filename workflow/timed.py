@@ -1,8 +1,8 @@
 """Run one step of the graph, and leave beside the book when it began and what it took.
 
 ``python workflow/timed.py FILE COMMAND …``. The bar of a build and the book's table of phases are read from these
-files: ``begun`` in seconds since 1970, and when the step has ended also ``wall`` and ``cpu`` in seconds, of the step and
-of all its children, ``memory`` of the largest of them in MB, and ``code``, the exit code.
+files: ``begun`` in seconds since 1970, and when the step has ended also ``wall`` and ``cpu`` in seconds, of the step
+and of all its children, ``memory`` of the largest of them in MB, and ``code``, the exit code.
 """
 
 import json

@@ -117,4 +117,5 @@ def setup(app) -> dict:
     app.connect("autodoc-process-docstring", restore, priority=600)
     app.connect("autodoc-skip-member", skip)
     app.add_directive("learning-goals", LearningGoals)
+    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True  # it reads nothing, and does not say so
     return {"parallel_read_safe": True}

@@ -6,7 +6,6 @@ import re
 import runpy
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -150,10 +149,7 @@ def site(tmp_path_factory):
             cell = nbformat.v4.new_markdown_cell(text)
         notebook.cells.append(cell)
     nbformat.write(notebook, source / "book" / "table1.ipynb")
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(source), "-W", "-n", "--keep-going", "--all"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    pages.lay_out(source, source / "_build" / "html")
     return source / "_build" / "html"
 
 
