@@ -152,14 +152,14 @@ def lay_out(source: Path, pages: Path) -> None:
     from jupyter_book.sphinx import build_sphinx  # its command line knows no number of processes
 
     said = io.StringIO()
-    contents = {"external_toc_path": str(source / "_toc.yml"), "nitpicky": True}
+    options = {"external_toc_path": str(source / "_toc.yml"), "nitpicky": True, "latex_individualpages": False}
     with redirect_stdout(said), redirect_stderr(said):
         failed = build_sphinx(
             source,
             pages,
             noconfig=True,
             path_config=source / "_config.yml",
-            confoverrides=contents,
+            confoverrides=options,
             freshenv=True,  # else a build after a failed one would pass: cached pages repeat no warnings
             warningiserror=True,
             keep_going=True,

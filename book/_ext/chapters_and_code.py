@@ -117,5 +117,6 @@ def setup(app) -> dict:
     app.connect("autodoc-process-docstring", restore, priority=600)
     app.connect("autodoc-skip-member", skip)
     app.add_directive("learning-goals", LearningGoals)
-    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True  # it reads nothing, and does not say so
+    for name in ("sphinx-mathjax-offline", "sphinx_multitoc_numbering"):
+        app.extensions[name].parallel_read_safe = True  # neither reads pages, nor says so
     return {"parallel_read_safe": True}

@@ -166,6 +166,27 @@ def test_the_reference_links_chapters_code_and_goals(site):
     assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page."
 
 
+def test_a_warning_is_an_error_in_whichever_process_it_is_heard(tmp_path, capfd):
+    """More than five pages are read by several processes, and one of them has a reference that leads nowhere."""
+    (tmp_path / "book").mkdir()
+    for folder in ("_ext", "_static"):
+        shutil.copytree(BOOK / folder, tmp_path / "book" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(BOOK / "references.bib", tmp_path / "book")
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    names = [f"page{number}" for number in range(8)]
+    for name in names:
+        (tmp_path / "book" / f"{name}.md").write_text(f"# {name}\n\nA sentence.\n")
+    chapters = [{"file": f"book/{name}"} for name in names[1:]]
+    contents = {"format": "jb-book", "root": "book/page0", "parts": [{"caption": "All", "chapters": chapters}]}
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(contents))
+    pages.lay_out(tmp_path, tmp_path / "html")
+    with open(tmp_path / "book" / "page5.md", "a") as page:
+        page.write("\n[](nowhere.md)\n")
+    with pytest.raises(UserError, match="refused"):
+        pages.lay_out(tmp_path, tmp_path / "html")
+    assert "page5.md" in capfd.readouterr().err
+
+
 @pytest.fixture
 def decks(site, monkeypatch):
     monkeypatch.setattr(slides, "chapters", lambda: ["table1"])
