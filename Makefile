@@ -26,6 +26,12 @@ export MALLOC_MMAP_THRESHOLD_ ?= 1073741824
 export MALLOC_TRIM_THRESHOLD_ ?= 1073741824
 export MALLOC_TOP_PAD_ ?= 67108864
 export TQDM_MININTERVAL ?= 2
+# Where Python may not write its compiled modules beside their sources, as in many images, each start would compile
+# PyTorch and all else again: two to four seconds, hundreds of times.
+ifdef PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/_build/bytecode
+endif
 
 .PHONY: help book check test test-slow test-browser lab outputs slides study clean lock
 
@@ -52,7 +58,7 @@ check: $(READY)  ## style and the fast tests, before every commit: two minutes
 
 test: $(READY)  ## unit tests, and a smoke build of the book
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest -n $(CORES) -m 'not slow'
+	$(BIN)/pytest -n $(CORES) --durations=10 -m 'not slow'
 	$(MAKE) book PROFILE=smoke DATASET=miniature SEEDS=2
 
 test-slow: $(READY)  ## nbval on the chapters, and unit tests that take long

@@ -58,11 +58,15 @@ def check(arguments: argparse.Namespace) -> None:
 
 def step(arguments: argparse.Namespace) -> None:
     """What the graph from data to book asks for, ahead of the runs."""
-    from advance_lib.experiments.prepared import prepared, render_pretraining_sets
+    from advance_lib.experiments.prepared import prepared, render_pretraining_sets, world_of
+    from advance_lib.miniature.world import render_world
 
     settings = _settings(arguments)
-    if arguments.name == "pretraining-sets":
+    if arguments.name == "sets":
         render_pretraining_sets(settings.sizes)
+        if settings.dataset == "miniature":
+            render_world(world_of(settings.sizes))
+            render_world(world_of(settings.sizes, exam=True))
         return
     shared = prepared(settings)
     if arguments.name == "features":
@@ -402,7 +406,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_construction(commands)
     command = commands.add_parser("step", parents=[data, networks, runs])  # the graph's own, out of the help
     command.set_defaults(run=step)
-    command.add_argument("name", choices=("pretraining-sets", "features", "visual", "audio"), help="what to make")
+    command.add_argument("name", choices=("sets", "features", "visual", "audio"), help="what to make")
     return parser
 
 

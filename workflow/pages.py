@@ -5,17 +5,21 @@ and trains nothing that the library would not.
 """
 
 import argparse
+import io
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
-import subprocess
 import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import fields
 from pathlib import Path
 
 from advance_lib.cache import UserError, build_folder, remove, written_whole
+from advance_lib.cache import cores as all_cores
 from graph import CHECKOUT, Asked, requested
 
 ROOMS = (  # in the order in which data flows
@@ -135,8 +139,48 @@ def _drop_unused_bundles(pages: Path) -> None:
         remove(path for path in (pages / "_static" / "mathjax").glob("*.js") if path.name not in used)
 
 
+def lay_out(source: Path, pages: Path) -> None:
+    """Build pages from texts and executed chapters with jupyter-book, on all cores; every warning is an error.
+
+    Args:
+        source: holds ``_config.yml``, ``_toc.yml`` and the folder ``book``.
+        pages: where they go.
+
+    Raises:
+        UserError: jupyter-book found something wrong; its output has been shown.
+    """
+    from jupyter_book.sphinx import build_sphinx  # its command line knows no number of processes
+
+    said = io.StringIO()
+    options = {"external_toc_path": str(source / "_toc.yml"), "nitpicky": True, "latex_individualpages": False}
+    with redirect_stdout(said), redirect_stderr(said):
+        failed = build_sphinx(
+            source,
+            pages,
+            noconfig=True,
+            path_config=source / "_config.yml",
+            confoverrides=options,
+            freshenv=True,  # else a build after a failed one would pass: cached pages repeat no warnings
+            warningiserror=True,
+            keep_going=True,
+            jobs=all_cores(),
+        )
+    if failed:
+        print(said.getvalue(), file=sys.stderr)
+        raise UserError("jupyter-book refused the pages; its messages are above")
+
+
+def _tell_what_pages_took(status: Path, began: float) -> None:
+    """Fill in the last row of the status page's table of phases, which was made before the pages."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    row = re.compile(r"(<th>pages</th>\s*<td>)–(</td>\s*<td>)–")
+    page = status.read_text(encoding="utf-8")
+    status.write_text(row.sub(rf"\g<1>{cpu:.1f}\g<2>{time.time() - began:.1f}", page), encoding="utf-8")
+
+
 def build_pages(work: Path) -> Path:
-    """Build the pages from executed chapters with jupyter-book; every warning is an error.
+    """Build the book's pages from executed chapters; those of an earlier build are replaced when all is well.
 
     Args:
         work: the book's folder.
@@ -145,20 +189,15 @@ def build_pages(work: Path) -> Path:
         The first page.
 
     Raises:
-        UserError: jupyter-book found something wrong; its output has been shown.
+        UserError: as for `lay_out`.
     """
-    source, final = work / "src", work / "html"
+    began = time.time()
+    source, final, pages = work / "src", work / "html", work / "_build" / "html"
     _stage(work / "executed", source)
-    # Without --all, a build after a failed one would pass: cached pages repeat no warnings.
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(source), "--path-output", str(work)]
-    done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all"], check=False, capture_output=True, text=True)
-    if done.returncode:
-        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
-        raise UserError("jupyter-book refused the pages; its messages are above")
-    pages = work / "_build" / "html"
+    lay_out(source, pages)
     _copy_linked_files(pages)
     _drop_unused_bundles(pages)
+    _tell_what_pages_took(pages / "book" / "status.html", began)
     remove([final])
     os.replace(pages, final)
     return final / "index.html"
@@ -209,15 +248,28 @@ def graph_command(asked: Asked, cores: str) -> list[str]:
 
 
 def make_book(asked: Asked, cores: str) -> int:
-    """Let Snakemake make what is missing or out of date, print the first page, and return the exit code."""
+    """Let Snakemake make what is missing or out of date, print the first page, and return the exit code.
+
+    What will be done, and about how long it takes here, is said before it starts.
+    """
+    import plan
+    import progress
+    import speed
+
     (CHECKOUT / "_build").mkdir(exist_ok=True)
     command = graph_command(asked, cores)
-    ended = subprocess.run([*command, "--quiet", "all"], check=False, cwd=CHECKOUT).returncode
-    if ended == 0:
-        print(f"The book: {asked.folder / 'html' / 'index.html'}")
-    else:  # a step says why it failed; of the graph's own errors nothing is heard when it is quiet
-        print(f"pages.py: no book; if no reason stands above, ask for it: {shlex.join(command)}", file=sys.stderr)
-    return ended
+    if steps := plan.ahead(command):
+        at_once = all_cores() if cores == "all" else int(cores)
+        seconds = plan.seconds(asked, steps, speed.measured(at_once), at_once)
+        print(plan.told(asked, steps, seconds, at_once))
+        print(f"Its first page fills up meanwhile: {asked.folder / 'progress.html'}", flush=True)
+        build = progress.Build(asked.folder, steps, plan.runs_of(asked), seconds)
+        if ended := progress.watch(build, [*command, "--quiet", "all"]):
+            # A step says why it failed; of the graph's own errors nothing is heard when it is quiet.
+            print(f"pages.py: no book; if no reason stands above, ask for it: {shlex.join(command)}", file=sys.stderr)
+            return ended
+    print(f"The book: {asked.folder / 'html' / 'index.html'}")
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:

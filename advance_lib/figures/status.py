@@ -1,8 +1,9 @@
-"""What the book was made with, and how long each chapter took.
+"""What the book was made with, and how long each phase and each chapter took.
 
 Chapter: Status.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from IPython.display import HTML
 
 from advance_lib.cache import build_folder
 from advance_lib.training.devices import environment
+
+PHASES = ("render", "features", "pre-train", "train", "chapters", "pages")
 
 
 def executed_chapters(book: str, contents: Path = Path("../_toc.yml")) -> list[Path]:
@@ -30,8 +33,8 @@ def executed_chapters(book: str, contents: Path = Path("../_toc.yml")) -> list[P
 def chapter_times(executed: Sequence[Path]) -> pd.DataFrame:
     """Return one row per executed chapter: when it ran, how many seconds it took, and how much memory at most.
 
-    The memory is the largest resident set of the chapter's process and its kernel, as Snakemake measures it; a chapter
-    that was executed without the graph has none.
+    The memory is the largest resident set of the chapter's kernel; a chapter that was executed without the graph has
+    none.
 
     Args:
         executed: from `executed_chapters`.
@@ -39,11 +42,39 @@ def chapter_times(executed: Sequence[Path]) -> pd.DataFrame:
     rows = []
     for path in executed:
         name, made = path.stem, nbformat.read(path, as_version=4).metadata.papermill
-        measured = path.parents[1] / "benchmarks" / f"{name}.tsv"
-        memory = pd.read_csv(measured, sep="\t")["max_rss"].iloc[0] if measured.exists() else None
+        record = path.parents[1] / "taken" / "chapters" / f"{name}.json"
+        memory = json.loads(record.read_text()).get("memory") if record.exists() else None
+        memory = round(memory) if memory else None
         rows.append((name, made["start_time"][:16].replace("T", " "), round(made["duration"], 1), memory))
     columns = ["chapter", "executed (UTC)", "seconds", "memory in MB"]
     return pd.DataFrame(rows, columns=columns).set_index("chapter")
+
+
+def phase_times(book: str) -> pd.DataFrame:
+    """Return one row per phase of a build: seconds of CPU, and seconds on the clock, in which steps may run together.
+
+    A step counts as it last ran; one that found its results kept took little. The row of the pages is empty, for they
+    come after the status page; who builds them fills it in.
+
+    Args:
+        book: name of the book's folder, such as ``"mini-miniature"``.
+    """
+    rows = []
+    for phase in PHASES[:-1]:
+        records = (build_folder() / "books" / book / "taken" / phase).glob("[!.]*.json")
+        steps = [told for told in (json.loads(path.read_text()) for path in records) if told.get("code") == 0]
+        if steps:
+            rows.append((phase, round(sum(step["cpu"] for step in steps), 1), round(_on_the_clock(steps), 1)))
+    rows.append((PHASES[-1], None, None))
+    return pd.DataFrame(rows, columns=["phase", "CPU seconds", "seconds on the clock"]).set_index("phase")
+
+
+def _on_the_clock(steps: list[dict]) -> float:
+    total, until = 0.0, 0.0
+    for begun, wall in sorted((step["begun"], step["wall"]) for step in steps):
+        total += max(0.0, begun + wall - max(begun, until))
+        until = max(until, begun + wall)
+    return total
 
 
 def results_shown(executed: Sequence[Path]) -> HTML:

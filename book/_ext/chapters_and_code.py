@@ -117,4 +117,6 @@ def setup(app) -> dict:
     app.connect("autodoc-process-docstring", restore, priority=600)
     app.connect("autodoc-skip-member", skip)
     app.add_directive("learning-goals", LearningGoals)
+    for name in ("sphinx-mathjax-offline", "sphinx_multitoc_numbering"):
+        app.extensions[name].parallel_read_safe = True  # neither reads pages, nor says so
     return {"parallel_read_safe": True}

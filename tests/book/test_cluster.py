@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PROFILE = yaml.safe_load((ROOT / "workflow" / "slurm" / "config.yaml").read_text())
 
 
-ONCE = {"features": 1, "pretraining_sets": 1, "pretraining": 2, "runs": 1, "chapter": len(chapters()), "status": 1}
+ONCE = {"rendering": 1, "features": 1, "pretraining": 2, "runs": 1, "chapter": len(chapters()), "status": 1}
 ONCE |= {"book": 1}
 
 

@@ -6,7 +6,6 @@ import re
 import runpy
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -150,10 +149,7 @@ def site(tmp_path_factory):
             cell = nbformat.v4.new_markdown_cell(text)
         notebook.cells.append(cell)
     nbformat.write(notebook, source / "book" / "table1.ipynb")
-    program = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", program, "build", str(source), "-W", "-n", "--keep-going", "--all"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    pages.lay_out(source, source / "_build" / "html")
     return source / "_build" / "html"
 
 
@@ -168,6 +164,27 @@ def test_the_reference_links_chapters_code_and_goals(site):
     assert "Parameters" in article.text and "Return type" not in article.text and "`" not in article.text
     goal = read(site / "book" / "status.html").select_one("article li")
     assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page."
+
+
+def test_a_warning_is_an_error_in_whichever_process_it_is_heard(tmp_path, capfd):
+    """More than five pages are read by several processes, and one of them has a reference that leads nowhere."""
+    (tmp_path / "book").mkdir()
+    for folder in ("_ext", "_static"):
+        shutil.copytree(BOOK / folder, tmp_path / "book" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(BOOK / "references.bib", tmp_path / "book")
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    names = [f"page{number}" for number in range(8)]
+    for name in names:
+        (tmp_path / "book" / f"{name}.md").write_text(f"# {name}\n\nA sentence.\n")
+    chapters = [{"file": f"book/{name}"} for name in names[1:]]
+    contents = {"format": "jb-book", "root": "book/page0", "parts": [{"caption": "All", "chapters": chapters}]}
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(contents))
+    pages.lay_out(tmp_path, tmp_path / "html")
+    with open(tmp_path / "book" / "page5.md", "a") as page:
+        page.write("\n[](nowhere.md)\n")
+    with pytest.raises(UserError, match="refused"):
+        pages.lay_out(tmp_path, tmp_path / "html")
+    assert "page5.md" in capfd.readouterr().err
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+import json
+
 import nbformat
 import pytest
 from IPython.core.formatters import DisplayFormatter
@@ -7,6 +9,11 @@ from advance_lib.experiments.runs import Run, requests_for
 from advance_lib.experiments.settings import Settings
 from advance_lib.figures import status
 from advance_lib.figures.page import show, show_table
+
+
+def leave(record, **told):
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(told))
 
 
 @pytest.fixture
@@ -28,9 +35,7 @@ def executed(tmp_path, build):
         cell = new_code_cell("show()", outputs=[new_output("display_data", data, metadata=metadata)])
         made = {"papermill": {"start_time": "2026-01-02T03:04:05", "duration": 7.04}}
         nbformat.write(new_notebook(cells=[cell], metadata=made), folder / f"{name}.ipynb")
-    measured = folder.with_name("benchmarks")
-    measured.mkdir()
-    (measured / "table1.tsv").write_text("s\tmax_rss\n7.5\t812.25\n")
+    leave(folder.with_name("taken") / "chapters" / "table1.json", begun=0.0, wall=7.5, cpu=8.0, memory=812.25, code=0)
     contents = tmp_path / "_toc.yml"
     contents.write_text("root: book/status\n" + "".join(f"- file: book/{name}\n" for name in (*pages, "unmade")))
     return status.executed_chapters("smoke-tiny", contents)
@@ -49,6 +54,19 @@ def test_time_and_memory_of_each_chapter(executed):
     assert table.loc["table1", ["executed (UTC)", "seconds", "memory in MB"]].tolist() == [
         "2026-01-02 03:04",
         7.0,
-        812.25,
+        812,
     ]
     assert table["memory in MB"].isna()["dataset"]
+
+
+def test_phases_sum_their_steps_and_count_no_second_twice(build):
+    taken = build / "books" / "smoke-tiny" / "taken"
+    leave(taken / "train" / "runs.json", begun=0.0, wall=30.0, cpu=55.0, code=0)
+    for name, begun in {"one": 40.0, "two": 45.0, "three": 80.0}.items():
+        leave(taken / "chapters" / f"{name}.json", begun=begun, wall=10.0, cpu=12.0, code=0)
+    leave(taken / "chapters" / "failed.json", begun=90.0, wall=10.0, cpu=12.0, code=1)
+    leave(taken / "chapters" / "running.json", begun=90.0)
+    leave(taken / "pages" / "index.json", begun=0.0, wall=30.0, cpu=55.0, code=0)
+    table = status.phase_times("smoke-tiny")
+    assert table.loc["train"].tolist() == [55.0, 30.0] and table.loc["chapters"].tolist() == [36.0, 25.0]
+    assert list(table.index) == ["train", "chapters", "pages"] and table.loc["pages"].isna().all()
