@@ -119,7 +119,7 @@ def schedule_curves(rows: pd.DataFrame) -> Figure:
     rates = sorted(set(rows["learning_rate"]))
     figure, axes = plt.subplots(1, len(cells), figsize=(10, 3.4), sharex=True, layout="constrained")
     for axis, cell in zip(axes, cells, strict=True):
-        for rate, colour in zip(rates, sns.color_palette("colorblind", len(rates)), strict=True):
+        for rate, colour in zip(rates, plt.get_cmap("tab10").colors, strict=False):
             chosen = rows[(rows["cell"] == cell) & (rows["learning_rate"] == rate)]
             curves = np.array(chosen["validation"].tolist())
             epochs = np.arange(1, curves.shape[1] + 1)
