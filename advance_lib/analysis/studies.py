@@ -76,9 +76,8 @@ LOOKED_INTO = ("image/Ls", f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PA
 
 # Worlds that nothing but the miniature's difficulty and its training were chosen on; the book's own is not among them.
 CALIBRATION_WORLDS = (101, 102, 103)
-RATES_AND_BATCHES = ((1e-3, 32), (2e-3, 32))
+RATES_AND_EPOCHS = ((1e-3, 16), (2e-3, 16), (2e-3, 24))
 LAST_EPOCHS = 6
-ENOUGH = 30  # epochs, for every curve to stop rising
 
 ALPHAS = (0.01, 0.1, 1.0)
 BETAS = (0.0, 0.001, 0.1, 10.0)
@@ -309,7 +308,7 @@ def _of_worlds(settings: Settings, worlds: Sequence[int]) -> dict[int, Settings]
 
 
 def schedules(settings: Settings, worlds: Sequence[int] = CALIBRATION_WORLDS) -> dict:
-    """Train the L_s approaches of other worlds at several rates, without patience; keep validation after each epoch.
+    """Train the L_s approaches of other worlds with several learning rates and limits of epochs.
 
     Args:
         settings: of the miniature.
@@ -319,11 +318,9 @@ def schedules(settings: Settings, worlds: Sequence[int] = CALIBRATION_WORLDS) ->
         UserError: the dataset is not the miniature.
     """
     groups = {
-        (world, rate, size, cell): requests_for(
-            _variant(setting, {"learning_rate": rate, "batch_size": size, "epochs": ENOUGH, "patience": None}), cell
-        )
+        (world, rate, epochs, cell): requests_for(_variant(setting, {"learning_rate": rate, "epochs": epochs}), cell)
         for world, setting in _of_worlds(settings, worlds).items()
-        for rate, size in RATES_AND_BATCHES
+        for rate, epochs in RATES_AND_EPOCHS
         for cell in L_S_CELLS
     }
     finished_runs = _in_groups(groups)
@@ -331,41 +328,34 @@ def schedules(settings: Settings, worlds: Sequence[int] = CALIBRATION_WORLDS) ->
         {
             "world": world,
             "learning_rate": rate,
-            "batch_size": size,
+            "epochs": epochs,
             "cell": cell,
             "seed": run.seed,
+            "selected": run.metrics["epoch"] + 1,
             "validation": [round(epoch["validation"], 2) for epoch in run.metrics["history"]],
         }
-        for (world, rate, size, cell), runs in finished_runs.items()
+        for (world, rate, epochs, cell), runs in finished_runs.items()
         for run in runs
     ]
     every = [run for runs in finished_runs.values() for run in runs]
     return record("Validation F-score after each epoch, on other worlds", settings, every, rows=rows)
 
 
-def schedule_table(kept: dict, patience: int) -> pd.DataFrame:
-    """Return what patience would make of the curves of `schedules`, by learning rate, batch size and approach.
-
-    Args:
-        kept: the record.
-        patience: epochs without a better score after which a training ends.
+def schedule_table(kept: dict) -> pd.DataFrame:
+    """Return what `schedules` found, by learning rate, limit of epochs and approach.
 
     Returns:
-        Columns ``score``, the mean validation F-score of the last `LAST_EPOCHS` epochs before the end, ``selected`` and
-        ``trained``, epochs, and ``at the limit``, the share of runs that patience does not end.
+        Columns ``score``, the mean validation F-score of the last `LAST_EPOCHS` epochs, ``selected`` and ``trained``,
+        epochs, and ``at the limit``, the share of runs that select the last epoch they may.
     """
-    rows = []
-    for row in kept["rows"]:
-        curve = np.array(row["validation"])
-        rises = np.flatnonzero(curve > np.maximum.accumulate(np.r_[-1, curve])[:-1])  # epochs that were the best so far
-        waits = np.diff(np.r_[rises, len(curve) + patience])
-        best = int(rises[np.argmax(waits > patience)])
-        trained = min(best + patience + 1, len(curve))
-        score = curve[max(trained - LAST_EPOCHS, 0) : trained].mean()
-        schedule = {name: row[name] for name in ("learning_rate", "batch_size", "cell")}
-        end = {"score": score, "selected": best + 1, "trained": trained, "at the limit": best + patience >= len(curve)}
-        rows.append(schedule | end)
-    return pd.DataFrame(rows).groupby(["learning_rate", "batch_size", "cell"]).mean()
+    rows = [
+        {name: row[name] for name in ("learning_rate", "epochs", "cell", "selected")}
+        | {"score": np.mean(row["validation"][-LAST_EPOCHS:]), "trained": len(row["validation"])}
+        | {"at the limit": float(row["selected"] == row["epochs"])}
+        for row in kept["rows"]
+    ]
+    means = pd.DataFrame(rows).groupby(["learning_rate", "epochs", "cell"]).mean()
+    return means[["score", "selected", "trained", "at the limit"]]
 
 
 def arithmetics(settings: Settings) -> dict:

@@ -80,7 +80,7 @@ class Request:
         cell, preset, sources, sizes = self.cell, self.settings.preset, self.settings.sources, self.settings.sizes
         schedule = replace(
             sizes.training,
-            decay=preset.learning_rate,
+            decay="stepped" if preset.learning_rate == "stepped" else sizes.training.decay,
             reshuffle=preset.order == "reshuffled",
             keep_after=5 if preset.tested == "best and five after" else 0,
         )

@@ -110,25 +110,25 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def schedule_curves(rows: pd.DataFrame) -> Figure:
-    """Draw validation scores after each epoch, one panel an approach, one colour a learning rate.
+    """Draw validation scores after each epoch, one panel an approach, one colour a schedule.
 
     Args:
-        rows: of the record of `studies.schedules`. Thin lines are single worlds, thick ones their mean.
+        rows: of the record of `studies.schedules`. Thin lines are single worlds, thick ones their mean for as long as
+            all of them train.
     """
     cells = list(dict.fromkeys(rows["cell"]))
-    rates = sorted(set(rows["learning_rate"]))
     figure, axes = plt.subplots(1, len(cells), figsize=(10, 3.4), sharex=True, layout="constrained")
     for axis, cell in zip(axes, cells, strict=True):
-        for rate, colour in zip(rates, plt.get_cmap("tab10").colors, strict=False):
-            chosen = rows[(rows["cell"] == cell) & (rows["learning_rate"] == rate)]
-            curves = np.array(chosen["validation"].tolist())
-            epochs = np.arange(1, curves.shape[1] + 1)
-            axis.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
-            axis.plot(epochs, curves.mean(0), color=colour, linewidth=2, label=f"{rate:g}")
+        schedules = rows[rows["cell"] == cell].groupby(["learning_rate", "epochs"])["validation"]
+        for ((rate, epochs), found), colour in zip(schedules, plt.get_cmap("tab10").colors, strict=False):
+            curves = pd.DataFrame(found.tolist()).T
+            curves.index += 1
+            axis.plot(curves, color=colour, linewidth=0.6, alpha=0.5)
+            axis.plot(curves.mean(axis=1, skipna=False), color=colour, linewidth=2, label=f"{rate:g}, {epochs} epochs")
         axis.set_title(Cell.named(cell).heading)
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("F-score on validation")
-    axes[-1].legend(title="learning rate", frameon=False)
+    axes[-1].legend(title="learning rate, limit", frameon=False)
     return figure
 
 

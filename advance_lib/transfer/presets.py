@@ -72,8 +72,9 @@ class Preset:
     over those epochs of one run (bayes_transfer.py:212-252)."""
 
     learning_rate: Literal["constant", "stepped"] = "constant"
-    """Constant (section 5.1) or times 0.1 at three tenths, six tenths and nine tenths of the schedule, for epochs 30,
-    60 and 90 of a hundred (bayes_transfer.py:260)."""
+    """Constant (section 5.1; in the small profiles it falls along a cosine, which takes half the epochs) or times 0.1
+    at three tenths, six tenths and nine tenths of the schedule, for epochs 30, 60 and 90 of a hundred
+    (bayes_transfer.py:260)."""
 
     def __post_init__(self):
         for name, values in choices().items():

@@ -181,30 +181,21 @@ def test_the_difficulty_is_measured_on_unimodal_rows_of_other_worlds(miniature, 
     assert table["image"].tolist() == [35.25, 35.25, 35.25, 72.85]
 
 
-def test_schedules_are_compared_on_other_worlds_without_patience(miniature, asked):
+def test_schedules_are_compared_on_other_worlds(miniature, asked):
     settings, _ = miniature
     found = studies.schedules(settings, worlds=(7, 8))
-    tried = [request.recipe.schedule for request in asked]
-    assert {(s.learning_rate, s.batch_size) for s in tried} == set(studies.RATES_AND_BATCHES)
-    assert {(s.epochs, s.patience) for s in tried} == {(studies.ENOUGH, None)}
-    assert len(found["rows"]) == 2 * len(studies.RATES_AND_BATCHES) * 3 * 2  # worlds, schedules, approaches, seeds
+    tried = {(r.recipe.schedule.learning_rate, r.recipe.schedule.epochs) for r in asked}
+    assert tried == set(studies.RATES_AND_EPOCHS)
+    assert len(found["rows"]) == 2 * len(studies.RATES_AND_EPOCHS) * 3 * 2  # worlds, schedules, approaches, seeds
     assert all(row["validation"] == [40.0 + row["seed"], 30.0] for row in found["rows"])
 
 
-@pytest.mark.parametrize(
-    ("curve", "selected", "trained", "limit"),
-    [
-        ([1, 5, 4, 3, 9], 2, 4, 0),  # ended before the ninth
-        ([1, 5, 4, 6, 5, 5], 4, 6, 0),
-        ([1, 2, 3, 4, 5, 6], 6, 6, 1),
-        ([1, 2, 3, 4, 6, 5], 5, 6, 1),  # one epoch more would have been waited for
-    ],
-)
-def test_patience_is_put_on_curves_as_the_training_has_it(curve, selected, trained, limit):
-    row = {"learning_rate": 1.0, "batch_size": 2, "cell": "image/Ls", "validation": curve}
-    found = studies.schedule_table({"rows": [row]}, patience=2).iloc[0]
-    assert found[["selected", "trained", "at the limit"]].tolist() == [selected, trained, limit]
-    assert found["score"] == pytest.approx(np.mean(curve[:trained]))  # fewer than six epochs
+def test_a_schedule_is_judged_by_its_last_epochs():
+    usual = {"learning_rate": 1.0, "epochs": 8, "cell": "image/Ls"}
+    curves = [(8, [9.0, 0, 1, 2, 3, 4, 5, 6]), (1, [8.0, 3, 3, 3, 3, 3, 3])]
+    rows = [usual | {"selected": selected, "validation": curve} for selected, curve in curves]
+    found = studies.schedule_table({"rows": rows}).loc[(1.0, 8, "image/Ls")]
+    assert found.to_dict() == {"score": (3.5 + 3) / 2, "selected": 4.5, "trained": 7.5, "at the limit": 0.5}
 
 
 def test_scores_in_both_arithmetics_are_compared_seed_by_seed():

@@ -132,7 +132,7 @@ def test_training_samples_are_reshuffled_or_not(order, tmp_path):
 def test_learning_rate_is_constant_or_falls_in_three_steps():
     shares = (0.0, 0.29, 0.31, 0.61, 0.91)
     for value, wanted in (("constant", [1] * 5), ("stepped", [1, 1, 0.1, 0.01, 0.001])):
-        schedule = recipe_of("image/Ls", "mini", replace(PAPER, learning_rate=value)).schedule
+        schedule = recipe_of("image/Ls", "paper", replace(PAPER, learning_rate=value)).schedule
         found = [schedule.learning_rate_of(share) / schedule.learning_rate for share in shares]
         assert found == pytest.approx(wanted)
 
