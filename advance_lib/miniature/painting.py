@@ -6,6 +6,7 @@ one sun lights everything at the end: roofs, tree crowns, bridges and aircraft c
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 Colour = tuple[float, float, float]
+SQUARE = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
 
 
 @dataclass
@@ -79,21 +81,26 @@ def axes(ground: Ground, angle: float = 0.0, centre=None) -> tuple[np.ndarray, n
     return c * x + s * y, c * y - s * x
 
 
+@lru_cache(maxsize=256)  # a street has many houses
+def turn(angle: float) -> np.ndarray:
+    """Directions along and across an angle in radians, the rows of (2, 2); not to be written to."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, s], [-s, c]])
+
+
 def world(ground: Ground, points, angle: float) -> np.ndarray:
     """Points (..., 2) of the frame `axes(ground, angle)` in metres of the ground."""
-    c, s = np.cos(angle), np.sin(angle)
-    return np.asarray(points, float) @ np.array([[c, s], [-s, c]]) + ground.centre
+    return np.asarray(points, float) @ turn(angle) + ground.centre
 
 
 def rectangle(centre, length: float, width: float, angle: float) -> np.ndarray:
     """Corners (4, 2) of a rectangle in metres, its length along `angle`."""
-    return outline(centre, angle, [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)], length, width)
+    return outline(centre, angle, SQUARE, length, width)
 
 
 def outline(centre, angle: float, points, length: float = 1.0, width: float = 1.0) -> np.ndarray:
     """A drawing (K, 2) scaled to length x width metres, turned by `angle` and moved to `centre`."""
-    c, s = np.cos(angle), np.sin(angle)
-    return (np.asarray(points, float) * (length, width)) @ np.array([[c, s], [-s, c]]) + centre
+    return (np.asarray(points, float) * (length, width)) @ turn(angle) + centre
 
 
 def scatter(ground: Ground, spacing: float) -> np.ndarray:
@@ -139,7 +146,8 @@ def noise(ground: Ground, wavelength: float, octaves: int = 3) -> np.ndarray:
         box = (1, 1, knots - 1, knots - 1)
         layer = Image.fromarray(grid).resize((ground.pixels,) * 2, Image.Resampling.BICUBIC, box)
         total += np.asarray(layer) * 0.6**octave
-    return total / max(float(total.std()), 1e-6)
+    total /= max(float(total.std()), 1e-6)
+    return total
 
 
 def ramp(value: np.ndarray, *colours: Colour) -> np.ndarray:
@@ -152,8 +160,9 @@ def ramp(value: np.ndarray, *colours: Colour) -> np.ndarray:
 
 def vary(rng: np.random.Generator, colour: Colour, spread: float = 0.06) -> Colour:
     """A colour lighter or darker, and a little warmer or cooler, than the given one."""
-    change = 1 + spread * rng.standard_normal() + 0.4 * spread * rng.standard_normal(3)
-    return tuple(np.clip(np.asarray(colour) * change, 0.02, 0.98).tolist())
+    lighter, *warmer = rng.standard_normal(4).tolist()
+    change = [1 + spread * lighter + 0.4 * spread * one for one in warmer]
+    return tuple(min(max(part * factor, 0.02), 0.98) for part, factor in zip(colour, change, strict=True))
 
 
 def textured(colour: Colour, texture: np.ndarray) -> np.ndarray:
@@ -216,9 +225,12 @@ def regions(ground: Ground, polygons, fine: int = 1) -> np.ndarray:
     """
     sheet = Image.new("I", (ground.pixels * fine,) * 2)
     pen = ImageDraw.Draw(sheet)
+    corners = (np.concatenate(polygons) + ground.extent / 2) * (fine / ground.pixel) - 0.5
+    numbers, first = corners.ravel().tolist(), 0
     for number, points in enumerate(polygons, 1):
-        corners = (np.asarray(points) + ground.extent / 2) * (fine / ground.pixel) - 0.5
-        pen.polygon(corners.ravel().tolist(), fill=number)
+        last = first + 2 * len(points)
+        pen.polygon(numbers[first:last], fill=number)
+        first = last
     return np.asarray(sheet)
 
 
@@ -236,16 +248,23 @@ def draw(ground: Ground, shapes: list[Shape], defining: bool = False) -> None:
     table = np.zeros((4, len(shapes) + 1), np.float32)
     table[:3, 1:], table[3, 1:] = np.transpose([s.colour for s in shapes]), 1
     quarter = [ids[i::2, j::2] for i in (0, 1) for j in (0, 1)]
-    layer = sum(table.take(part, axis=1) for part in quarter) / 4
-    ground.rgb = ground.rgb * (1 - layer[3]) + layer[:3]
+    touched = np.nonzero(quarter[0] | quarter[1] | quarter[2] | quarter[3])
+    layer = sum(table.take(part[touched], axis=1) for part in quarter) / 4
+    for sheet, colour in zip(ground.rgb, layer[:3], strict=True):
+        sheet[touched] = sheet[touched] * (1 - layer[3]) + colour
     ids = quarter[3]
     hit = np.nonzero(ids)
-    middle = np.array([s.points.sum(0) / len(s.points) for s in shapes])
-    slope = np.array([s.slope for s in shapes])
     which = ids[hit] - 1
-    spot = (np.stack(hit[::-1], 1) + 0.5) * ground.pixel - ground.extent / 2
-    rise = ((spot - middle[which]) * slope[which]).sum(1)
-    ground.height[hit] = np.array([s.height for s in shapes])[which] + rise
+    height = np.array([s.height for s in shapes], float)[which]
+    slope = np.array([s.slope for s in shapes])
+    pitched = np.flatnonzero(slope.any(1)[which])
+    if len(pitched):
+        counts = np.array([len(s.points) for s in shapes])
+        sums = np.add.reduceat(np.concatenate([s.points for s in shapes]), np.cumsum(counts) - counts)
+        face = which[pitched]
+        spot = (np.stack(hit[::-1], 1)[pitched] + 0.5) * ground.pixel - ground.extent / 2
+        height[pitched] += ((spot - (sums / counts[:, None])[face]) * slope[face]).sum(1)
+    ground.height[hit] = height
     if defining:
         ground.mask[hit] = True
 
@@ -264,17 +283,16 @@ def roof(centre, angle: float, length: float, width: float, eaves: float, colour
     """
     end = 0.5 - 0.5 * hip * min(width / length, 0.98)
     corners = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-end, 0), (end, 0)]
-    a, b, c, d, west, east = outline(centre, angle, corners, length, width)
+    points = outline(centre, angle, corners, length, width)  # a, b, c, d and the ends of the ridge, west and east
     pitch, rise = 0.6, 0.3 * width
-    up = pitch * np.array([-np.sin(angle), np.cos(angle)])  # climbs from the edge ab to the ridge
-    along = pitch * np.array([np.cos(angle), np.sin(angle)])
+    along, up = pitch * turn(angle)  # up from the edge ab to the ridge
     shapes = [
-        Shape(np.array([a, b, east, west]), colour, eaves + rise / 2, up),
-        Shape(np.array([c, d, west, east]), colour, eaves + rise / 2, -up),
+        Shape(points[[0, 1, 5, 4]], colour, eaves + rise / 2, up),
+        Shape(points[[2, 3, 4, 5]], colour, eaves + rise / 2, -up),
     ]
     if hip:
-        shapes.append(Shape(np.array([b, c, east]), colour, eaves + rise / 3, -along))
-        shapes.append(Shape(np.array([d, a, west]), colour, eaves + rise / 3, along))
+        shapes.append(Shape(points[[1, 2, 5]], colour, eaves + rise / 3, -along))
+        shapes.append(Shape(points[[3, 0, 4]], colour, eaves + rise / 3, along))
     return shapes
 
 
@@ -310,16 +328,24 @@ def plant(
     cell, radius, tint = cell[seen], radius[seen], tint[:, seen].astype(np.float32)
     owner = np.full((ground.pixels, ground.pixels), -1, np.int32)
     owner[cell[:, 1], cell[:, 0]] = np.arange(len(cell))
-    distance, near = ndimage.distance_transform_edt(owner < 0, return_indices=True)
+    near = ndimage.distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
     owner = owner[near[0], near[1]]
+    down, right = near[0] - np.arange(ground.pixels)[:, None], near[1] - np.arange(ground.pixels)
+    distance = np.sqrt(down**2 + right**2).astype(np.float32)
     reach = radius[owner]
-    span = distance.astype(np.float32) * ground.pixel + reach * rim
+    span = distance * ground.pixel + reach * rim
     cover = above(ground, reach - span)
+    leafy = np.nonzero(cover)
+    owner, reach, span, cover = owner[leafy], reach[leafy], span[leafy], cover[leafy]
     dome = np.sqrt(np.clip(1 - (span / reach) ** 2, 0, 1))
     leaves = (np.float32(colour)[:, None] * tint).take(owner, axis=1) * (0.72 + 0.38 * dome)
-    paint(ground, cover, leaves)
-    ground.height = np.maximum(ground.height, np.where(cover > 0.3, reach * (0.9 + 0.8 * dome), 0))
-    ground.mask = (ground.mask | (cover > 0.5)) if defining else ground.mask & (cover <= 0.5)
+    share = np.float32(cover)
+    for sheet, leaf in zip(ground.rgb, np.float32(leaves), strict=True):
+        sheet[leafy] = sheet[leafy] * (1 - share) + share * leaf
+    tops = np.zeros(ground.mask.shape, dome.dtype)
+    tops[leafy] = np.where(cover > 0.3, reach * (0.9 + 0.8 * dome), 0)
+    ground.height = np.maximum(ground.height, tops)
+    ground.mask[leafy] = (ground.mask[leafy] | (cover > 0.5)) if defining else ground.mask[leafy] & (cover <= 0.5)
 
 
 def overlay(ground: Ground, other: Ground, cover: np.ndarray) -> None:
@@ -358,7 +384,10 @@ def sunlight(ground: Ground, azimuth: float, elevation: float) -> np.ndarray:
         np.maximum(horizon[to_y, to_x], ray, out=horizon[to_y, to_x])
     shadow = np.clip((horizon - height) / max(0.8, pixel), 0, 1)
     sky = np.float32([0.36, 0.39, 0.46]).reshape(3, 1, 1)  # shadows are lit by the blue sky
-    return ground.rgb * (sky + (1 - sky) * (direct * (1 - shadow)))
+    lit = (1 - sky) * (direct * (1 - shadow))
+    lit += sky
+    lit *= ground.rgb
+    return lit
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:

@@ -16,8 +16,11 @@ def season(rgb: np.ndarray, dryness: float) -> np.ndarray:
     """
     red, green, blue = rgb
     leafy = np.clip((green - np.maximum(red, blue)) / (green + 1e-3) * 6, 0, 1) * np.float32(0.85 * dryness)
-    brown = (red + green + blue) / 3 * np.float32([1.28, 1.06, 0.7]).reshape(3, 1, 1)
-    return rgb + leafy * (brown - rgb)
+    dry = (red + green + blue) / 3 * np.float32([1.28, 1.06, 0.7]).reshape(3, 1, 1)
+    dry -= rgb
+    dry *= leafy
+    dry += rgb
+    return dry
 
 
 def expose(rgb: np.ndarray, rng: np.random.Generator, difficulty: float) -> np.ndarray:
@@ -47,5 +50,10 @@ def expose(rgb: np.ndarray, rng: np.random.Generator, difficulty: float) -> np.n
     slope = steep * (1 - veil) * gain * balance
     offset = (steep * veil * air + 0.42 * (1 - steep)) * balance
     strength = np.float32(0.008 + 0.022 * difficulty * grain)
-    rgb = rgb * np.float32(slope) + np.float32(offset) + strength * rng.standard_normal(rgb.shape, np.float32)
-    return (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0).copy()
+    rgb *= np.float32(slope)
+    rgb += np.float32(offset)
+    rgb += strength * rng.standard_normal(rgb.shape, np.float32)
+    np.clip(rgb, 0, 1, out=rgb)
+    rgb *= 255
+    rgb += 0.5
+    return rgb.astype(np.uint8).transpose(1, 2, 0).copy()

@@ -5,6 +5,7 @@ on the last axis, `n` counts samples and `rate` samples per second. Loops run ov
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -20,7 +21,7 @@ def _band(frequency, low, high, order, slope=0.0):
     """Amplitude at `frequency` in Hz of a band with Butterworth-like skirts, `slope` dB per octave inside."""
     f = np.maximum(frequency, 1.0)
     skirts = np.sqrt((1 + (low / f) ** (2 * order)) * (1 + (f / high) ** (2 * order)))
-    return (np.maximum(f, 20) / 1000) ** (slope / 6.02) / skirts
+    return ((np.maximum(f, 20) / 1000) ** (slope / 6.02) if slope else 1) / skirts
 
 
 def noise(rng: Generator, n: int, rate: int, low: float, high: float, order: float = 1, slope: float = 0) -> np.ndarray:
@@ -40,8 +41,10 @@ def noise(rng: Generator, n: int, rate: int, low: float, high: float, order: flo
     """
     size = fft.next_fast_len(n, real=True)
     spectrum = rng.standard_normal(2 * (size // 2 + 1), dtype=np.float32).view(np.complex64)
-    x = fft.irfft(spectrum * _band(fft.rfftfreq(size, 1 / rate), low, high, order, slope).astype(np.float32), size)
-    return x[:n] / np.sqrt(np.mean(x[:n] ** 2) + 1e-20)
+    spectrum *= _band(fft.rfftfreq(size, 1 / rate), low, high, order, slope).astype(np.float32)
+    x = fft.irfft(spectrum, size)[:n]
+    x /= np.sqrt(np.mean(x**2) + 1e-20)
+    return x
 
 
 def bandpass(x: np.ndarray, rate: int, low: float, high: float) -> np.ndarray:
@@ -75,10 +78,17 @@ def resonate(x: np.ndarray, rate: int, centres: Sequence[float] | np.ndarray, wi
     """
     n = x.shape[-1]
     size = fft.next_fast_len(n, real=True)
-    distance = (fft.rfftfreq(size, 1 / rate) - np.asarray(centres)[..., None]) / (width / 2)
-    weaker = 10 ** (-5 * np.arange(distance.shape[-2]) / 20)
-    gain = (weaker[:, None] / np.sqrt(1 + distance**2)).sum(-2).astype(np.float32)
-    return fft.irfft(fft.rfft(x, size) * gain, size)[..., :n]
+    frequency, centres = fft.rfftfreq(size, 1 / rate), np.asarray(centres)
+    gain = 0
+    for k, weaker in enumerate(10 ** (-5 * np.arange(centres.shape[-1]) / 20)):
+        distance = frequency - centres[..., k, None]
+        distance /= width / 2
+        distance *= distance
+        distance += 1
+        gain += weaker / np.sqrt(distance, out=distance)
+    spectrum = fft.rfft(x, size)
+    spectrum *= gain.astype(np.float32)
+    return fft.irfft(spectrum, size)[..., :n]
 
 
 def sparks(rng: Generator, n: int, rate: int, per_second: float) -> np.ndarray:
@@ -116,8 +126,11 @@ def glide(points: Sequence[float] | np.ndarray, n: int) -> np.ndarray:
     if points.shape[-1] in (1, n):
         return np.broadcast_to(points, (*points.shape[:-1], n))
     position = np.linspace(0, points.shape[-1] - 1, n, dtype=np.float32)
-    left = np.minimum(position.astype(np.int32), points.shape[-1] - 2)
-    return points[..., left] + (position - left) * np.diff(points)[..., left]
+    pieces = np.arange(points.shape[-1] - 1)
+    lengths = np.diff(np.searchsorted(position, pieces[1:].astype(np.float32)), prepend=0, append=n)  # in samples
+    y = (position - np.repeat(pieces, lengths)) * np.repeat(np.diff(points), lengths, -1)
+    y += np.repeat(points[..., :-1], lengths, -1)
+    return y
 
 
 def wander(rng: Generator, n: int, rate: int, every: float, low: float, high: float) -> np.ndarray:
@@ -188,12 +201,20 @@ def tone(
         (..., n) float32.
     """
     frequency = glide(np.atleast_1d(pitch), n)
-    partials = np.asarray(partials)[: max(1, int(rate / 2 / frequency.max()))]
+    table = _period(tuple(partials[: max(1, int(rate / 2 / frequency.max()))]))
+    position = np.cumsum(frequency, axis=-1, dtype=float)
+    position /= rate / TABLE  # points of the table
+    index = position.astype(np.int64)
+    index &= TABLE - 1
+    return table.take(index)
+
+
+@lru_cache(maxsize=64)  # a bank of notes has the same partials
+def _period(partials):
+    """One period of a tone: (TABLE,) float32."""
     spectrum = np.zeros(TABLE // 2 + 1, complex)
-    spectrum[1 : len(partials) + 1] = -0.5j * TABLE * partials
-    table = fft.irfft(spectrum, TABLE).astype(np.float32)
-    cycles = np.cumsum(frequency, axis=-1, dtype=float) / rate
-    return table[(cycles * TABLE).astype(np.int64) & (TABLE - 1)]
+    spectrum[1 : len(partials) + 1] = -0.5j * TABLE * np.asarray(partials)
+    return fft.irfft(spectrum, TABLE).astype(np.float32)
 
 
 def buzz(exponent: float, count: int) -> np.ndarray:
