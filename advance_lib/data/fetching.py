@@ -7,6 +7,8 @@ appended to another file's beginning; the final name appears when the checksum f
 Chapter: Building a dataset.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
@@ -22,15 +24,16 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import requests
-import urllib3
 from filelock import FileLock
 from tqdm import tqdm
 
 from advance_lib import __version__
 from advance_lib.cache import UserError, remove, written_whole
+
+if TYPE_CHECKING:
+    import requests
 
 ZENODO = "https://zenodo.org/api"
 CHUNK = 1 << 16  # bytes
@@ -330,6 +333,8 @@ def _writing(path: Path) -> Iterator[None]:
 @cache
 def _session() -> requests.Session:
     """Return the session that keeps connections open."""
+    import requests  # here, for most who look for a file ask no server
+
     logging.getLogger("urllib3").setLevel(logging.INFO)  # finer lines show addresses with their keys
     session = requests.Session()
     session.headers["User-Agent"] = f"advance-companion/{__version__}"  # the rules of most map servers ask for a name
@@ -339,6 +344,9 @@ def _session() -> requests.Session:
 @contextmanager
 def _answer(url: str, timeout: float, statuses: Iterable[int] = (200,), **request) -> Iterator[requests.Response]:
     """Yield an open answer of a wanted status; raise _Trouble for another one, and for whatever breaks meanwhile."""
+    import requests
+    import urllib3
+
     method = "POST" if request.get("data") else "GET"
     try:
         with _session().request(method, url, stream=True, timeout=timeout, **request) as response:

@@ -20,7 +20,7 @@ from advance_lib.experiments.settings import Settings
 from advance_lib.models.audiovisual import BACKBONES, AudiovisualNet
 from advance_lib.training import devices
 from advance_lib.training import loop as training
-from advance_lib.training.devices import launch, processes, rank
+from advance_lib.training.devices import accelerator, launch, native_bfloat16, processes, rank
 from advance_lib.training.fabric import compile_blocks, start
 from advance_lib.training.inputs import Inputs, Normaliser
 from advance_lib.training.loop import fit
@@ -149,6 +149,31 @@ def test_what_cannot_be_started_is_one_clear_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match=r"--devices 4: this machine has 2 GPU\(s\)"):
         launch(4, "auto", ["train"])
+
+
+def test_pytorch_is_asked_about_gpus_where_there_may_be_one(tmp_path):
+    """A process without PyTorch gives the same answer as PyTorch, and loads it only where the system shows a device."""
+    program = "import sys; from advance_lib.training import devices; {}; print(devices.accelerator('auto'), {})"
+    loaded = "'torch' in sys.modules"
+
+    def told(change):
+        command = [sys.executable, "-c", program.format(change, loaded)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert told("devices.GPU_FILES = ()") == ["cpu", "False"]
+    assert told("devices.GPU_FILES = ('null',)") == [accelerator("auto"), "True"]
+
+
+def test_a_cpu_that_multiplies_bfloat16(monkeypatch):
+    def flags(text):
+        monkeypatch.setattr(devices.Path, "read_text", lambda *_, **__: f"processor : 0\nflags : fpu {text}\n")
+
+    flags("avx512f avx512_bf16")
+    assert native_bfloat16()
+    flags("avx512f amx_bf16 amx_tile")
+    assert native_bfloat16()
+    flags("avx512f")
+    assert not native_bfloat16()
 
 
 def test_a_process_that_ends_too_soon_is_told_with_the_remedy():
