@@ -45,7 +45,7 @@ class World:
     seed: int = 2020
     exam: bool = False
     difficulty: float = 0.88
-    g: float = 10.0
+    g: float = 20.0
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ def test_where_there_is_one_arithmetic_nothing_is_compared(miniature, monkeypatc
 def test_other_difficulties_are_tried_sense_by_sense(miniature, asked):
     settings, worlds = miniature
     rows = pd.DataFrame(studies.difficulty(settings, (7,), difficulties=(0.5, 0.6), odds=(3.0,))["rows"])
-    assert [(world.difficulty, world.g) for world in worlds] == [(0.5, 10.0), (0.6, 10.0), (0.88, 3.0)]
+    assert [(world.difficulty, world.g) for world in worlds] == [(0.5, World.g), (0.6, World.g), (0.88, 3.0)]
     assert rows.groupby("difficulty")["image"].first().dropna().index.tolist() == [0.5, 0.6]
     assert rows.groupby("g")["sound"].first().dropna().index.tolist() == [3.0]
 

@@ -14,7 +14,7 @@ import soundfile
 
 from advance_lib.miniature.sounds import draw_events, mix
 
-ODDS = 10.0  # factor on the published odds of the events, as in `world.World`
+ODDS = 10.0  # factor on the published odds of the events
 LENGTHS = ((0.6, 1.9), (2.2, 9.6), (10.5, 16.0))  # seconds: too short, to be repeated, to be cut
 LENGTH_SHARES = (0.08, 0.37, 0.55)
 RATES = (16_000, 22_050, 44_100, 48_000)  # Hz
