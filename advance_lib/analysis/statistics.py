@@ -129,7 +129,7 @@ def resampled_f(confusions: np.ndarray, resamples: int = 2000, seed: int = 0) ->
     weights = np.concatenate([np.ones((1, locations)), draw_locations(locations, resamples, seed)])
     # One set of confusions at a time, and no more of each than its margins: all of it would need K times the numbers.
     found = [
-        _weighted(*(weights @ margin for margin in _margins(one)))
+        _weighted(*np.split(weights @ np.concatenate(_margins(one), axis=1), 3, axis=1))
         for one in counts.reshape(-1, locations, scenes, scenes)
     ]
     return np.reshape(found, (*several, 1 + resamples))
