@@ -1,7 +1,8 @@
 """The miniature world on disk: locations, siblings, clips and masks in ADVANCE's own file layout.
 
 Everything is drawn from (seed, location), so the same world gives the same bytes, in whatever order and
-by however many processes it is rendered.
+by however many processes it is rendered. Painting and synthesis are loaded by whoever renders: a world that is there
+is found without SciPy.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,8 +18,6 @@ from tqdm import tqdm
 
 from advance_lib.cache import code_digest, cores, digest, entry, written_whole
 from advance_lib.data.published import ADVANCE_COUNTS
-from advance_lib.miniature.photographs import EXTRA_CATEGORIES, SCENES, render_place
-from advance_lib.miniature.sounds import EVENTS, draw_events, mix
 
 RATE = 22_050  # Hz, as in ADVANCE
 CLIP_SECONDS = 10
@@ -69,6 +68,8 @@ def locations_of(world: World) -> list[Location]:
     The number of pairs follows ADVANCE's published counts. Scenes that have siblings there have about
     two pairs a location here, so that a small world still has enough places to learn from.
     """
+    from advance_lib.miniature.photographs import SCENES
+
     total = sum(pairs for pairs, _ in ADVANCE_COUNTS.values())
     names = np.random.default_rng(world.seed).permutation(100_000)[world.exam :: 2]
     locations = []
@@ -103,6 +104,9 @@ def _write_sound(samples: np.ndarray, path: Path) -> None:
 
 def _render_location(world: World, location: Location, folder: Path) -> list[dict]:
     """Render one location's files, unless they are there, and return its rows of ``pairs.csv``."""
+    from advance_lib.miniature.photographs import render_place
+    from advance_lib.miniature.sounds import draw_events, mix
+
     streams = [np.random.default_rng((*location.seed, stream)) for stream in range(3)]
     events = draw_events(location.scene, streams[1], world.g)
     seconds = float(streams[1].uniform(10.2, 13) + 2 * (location.pairs - 1))
@@ -168,6 +172,8 @@ def render_world(world: World) -> Path:
 
 
 def _render_event_clip(index: int, seed: int, folder: Path) -> list[dict]:
+    from advance_lib.miniature.sounds import EVENTS, mix
+
     generator = np.random.default_rng((seed, 2, index))
     count = 1 + generator.choice(3, p=(0.4, 0.35, 0.25))
     # The first event goes round, so that every event occurs; company is drawn at random.
@@ -205,12 +211,14 @@ def render_event_set(clips: int, seed: int = 7) -> pd.DataFrame:
     )
 
 
-AERIAL_CATEGORIES = tuple(sorted((*SCENES, *EXTRA_CATEGORIES)))
 AERIAL_DIFFICULTY = 0.3  # a curated set like AID shows its categories clearly
 
 
 def _render_aerial_picture(index: int, seed: int, side: int, folder: Path) -> list[dict]:
-    category = AERIAL_CATEGORIES[index % len(AERIAL_CATEGORIES)]
+    from advance_lib.miniature.photographs import EXTRA_CATEGORIES, SCENES, render_place
+
+    categories = sorted((*SCENES, *EXTRA_CATEGORIES))
+    category = categories[index % len(categories)]
     path = folder / "vision" / f"{index:05d}.jpg"
     if not path.exists():
         generator = np.random.default_rng((seed, 3, index))
