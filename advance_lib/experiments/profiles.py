@@ -50,7 +50,7 @@ MINI = Profile(
     image_side=80,
     visual="narrow visual",
     audio="narrow audio",
-    training=Schedule(epochs=16, batch_size=32, learning_rate=2e-3, decay="cosine", patience=6, precision="bf16-mixed"),
+    training=Schedule(epochs=16, batch_size=32, learning_rate=1e-3, decay="cosine", patience=6, precision="bf16-mixed"),
     pretraining=Schedule(epochs=10, batch_size=32, learning_rate=3e-3, decay="cosine", precision="bf16-mixed"),
     seeds=(0, 1, 2),
 )
