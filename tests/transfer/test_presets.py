@@ -42,7 +42,7 @@ def test_the_presets_differ_in_every_field_and_there_are_no_others():
 def test_nothing_else_of_a_recipe_differs():
     paper, code = (recipe_of("image+sound/E", "mini", preset) for preset in (PAPER, CODE))
     assert replace(code, preset=PAPER, schedule=paper.schedule, new_event_head=False) == paper
-    same = replace(code.schedule, decay="constant", reshuffle=True, keep_after=0)
+    same = replace(code.schedule, decay=paper.schedule.decay, reshuffle=True, keep_after=0)
     assert same == paper.schedule
 
 
