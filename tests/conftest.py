@@ -56,10 +56,22 @@ def tiny(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    """A folder that the session's tests share, in whichever process they run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rendered"
+
+
 @pytest.fixture
-def quick(monkeypatch):
-    """A profile that trains in a second, without much pre-training."""
+def quick(build, rendered, monkeypatch):
+    """A profile that trains in a second; what is rendered and pre-trained for it is made once for all tests."""
     from advance_lib.experiments import profiles
+
+    build.mkdir(exist_ok=True)
+    for kind in ("aerial-sets", "event-sets", "worlds", "pretrained"):
+        (rendered / kind).mkdir(parents=True, exist_ok=True)
+        (build / kind).symlink_to(rendered / kind)
 
     smoke = profiles.PROFILES["smoke"]
     profile = replace(

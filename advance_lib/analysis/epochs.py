@@ -11,8 +11,12 @@ from advance_lib.experiments.runs import Run
 
 
 def supervised(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs whose loss has L_s in it, each once."""
-    return list({run.folder: run for run in runs if run.request.cell.supervised}.values())
+    """Return the runs whose loss has L_s in it, each once, as it was first asked for."""
+    found = {}
+    for run in runs:
+        if run.request.cell.supervised:
+            found.setdefault(run.folder, run)
+    return list(found.values())
 
 
 def selected_epochs(runs: Sequence[Run]) -> pd.DataFrame:

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from advance_lib.analysis.epochs import last_epochs_told, selected_epochs
+from advance_lib.data.splits import Split
 from advance_lib.experiments.runs import Run, requests_for
 from advance_lib.experiments.settings import Settings
 
@@ -23,8 +25,10 @@ def runs(build):
 
 
 def test_the_selected_epochs_of_supervised_runs(runs):
-    table = selected_epochs([*runs, runs[0]])
-    assert [cell for cell, _ in table.index] == ["image/Ls"]
+    settings = replace(runs[0].request.settings, split=Split("location"))
+    same = replace(runs[0], request=replace(runs[0].request, settings=settings))  # asked for by another name
+    table = selected_epochs([*runs, same])
+    assert list(table.index) == [("image/Ls", "by own 0")]
     assert table.iloc[0].tolist() == ["0, 1", "3, 4", "3, 4", 4]
 
 
