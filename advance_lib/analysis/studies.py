@@ -39,11 +39,11 @@ from advance_lib.analysis.robustness import guesses, robustness
 from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
 from advance_lib.analysis.statistics import paired_t_over_seeds
-from advance_lib.cache import PACKAGE, UserError, cores, write_json
+from advance_lib.cache import PACKAGE, UserError, code_digest, cores, digest, write_json
 from advance_lib.data.published import advance_posteriors
 from advance_lib.experiments.cells import CELLS, L_S_CELLS, PAPER_TRANSFERS, paper_scores
 from advance_lib.experiments.prepared import prepared, world_of
-from advance_lib.experiments.profiles import PROFILES
+from advance_lib.experiments.profiles import PROFILES, get_profile
 from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.miniature.world import World, render_world
@@ -89,6 +89,23 @@ def commit() -> str:
     return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
+def code_key(profile: str) -> str:
+    """Return a key of what a run of a profile computes: the code of a run, of features and of rendering, and all sizes.
+
+    Comments, docstrings and where a function stands do not count.
+
+    Raises:
+        UserError: there is no such profile.
+    """
+    parts = ("advance_lib.experiments.one_run", "advance_lib.data.features", "advance_lib.miniature.world")
+    return digest([code_digest(part) for part in parts], asdict(get_profile(profile)))
+
+
+def is_stale(kept: dict) -> bool:
+    """Return whether a record was made by other code than today's, or says nothing of its code."""
+    return kept["profile"] not in PROFILES or kept.get("code_key") != code_key(kept["profile"])
+
+
 def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) -> dict:
     """Return what a reference file holds besides its findings: origin, device, versions, commit, data, seeds."""
     data = prepared(settings).data
@@ -100,6 +117,7 @@ def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) 
         "seeds": list(settings.seeds),
         "networks": asdict(settings.sources),
         "commit": commit(),
+        "code_key": code_key(settings.profile),
         "environment": environment(settings.device),
         "minutes of training": round(sum(run.metrics["seconds"] for run in runs) / 60, 1),
         **found,
@@ -514,7 +532,7 @@ def reference(name: str) -> dict:
 
 
 def origin(kept: dict, live: bool = False) -> str:
-    """Return a sentence that says where a record comes from, for the book.
+    """Return a sentence that says where a record comes from, for the book, and whether other code made it.
 
     Args:
         kept: the record.
@@ -526,4 +544,5 @@ def origin(kept: dict, live: bool = False) -> str:
         f"{whose}: {kept['what']}; {kept['data']}, profile "
         f"{kept['profile']}, {len(seeds)} seeds, {where['device']}, torch {where['torch']}, commit "
         f"{kept['commit'][:7]}, data {kept['data_hash'][:8]}; {kept['minutes of training']:.0f} minutes of training."
+        + (" **Made by older code:** the same runs would come out differently today." if is_stale(kept) else "")
     )

@@ -79,6 +79,19 @@ def test_a_record_says_what_made_it(settings, asked):
     assert "2 seeds" in sentence and record["data_hash"][:8] in sentence and sentence.endswith("1 minutes of training.")
 
 
+def test_a_record_of_other_code_is_marked(settings, asked, monkeypatch):
+    record = studies.record("Some cells", settings, runs_for(settings, "image/Ls"))
+    assert not studies.is_stale(record) and "older code" not in studies.origin(record)
+    assert studies.is_stale({name: value for name, value in record.items() if name != "code_key"})
+    assert studies.is_stale(record | {"profile": "one that is gone"})
+    sizes = settings.sizes
+    monkeypatch.setitem(PROFILES, "smoke", replace(sizes, training=replace(sizes.training, epochs=99)))
+    assert studies.is_stale(record) and "older code" in studies.origin(record)
+    monkeypatch.undo()
+    monkeypatch.setattr(studies, "code_digest", lambda module: module)
+    assert studies.is_stale(record)
+
+
 def test_a_missing_reference_names_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "RESULTS", tmp_path)
     with pytest.raises(UserError, match=r"tables-nowhere\.json: no such reference; 'make study'"):
