@@ -117,11 +117,11 @@ def schedule_curves(rows: pd.DataFrame) -> Figure:
             all of them train.
     """
     cells = list(dict.fromkeys(rows["cell"]))
-    figure, axes = plt.subplots(1, len(cells), figsize=(10, 3.4), sharex=True, layout="constrained")
+    figure, (axes,) = plt.subplots(1, len(cells), figsize=(10, 3.4), sharex=True, squeeze=False, layout="constrained")
     for axis, cell in zip(axes, cells, strict=True):
         schedules = rows[rows["cell"] == cell].groupby(["learning_rate", "epochs"])["validation"]
         for ((rate, epochs), found), colour in zip(schedules, plt.get_cmap("tab10").colors, strict=False):
-            curves = pd.DataFrame(found.tolist()).T
+            curves = pd.concat(map(pd.Series, found), axis=1)
             curves.index += 1
             axis.plot(curves, color=colour, linewidth=0.6, alpha=0.5)
             axis.plot(curves.mean(axis=1, skipna=False), color=colour, linewidth=2, label=f"{rate:g}, {epochs} epochs")
@@ -140,7 +140,7 @@ def arithmetic_dots(rows: pd.DataFrame, split: str) -> Figure:
         split: whose scores.
     """
     cells, names = list(dict.fromkeys(rows["cell"])), {"32-true": "float32", "bf16-mixed": "bfloat16"}
-    figure, axes = plt.subplots(1, len(cells), figsize=(8, 3), layout="constrained")
+    figure, (axes,) = plt.subplots(1, len(cells), figsize=(8, 3), squeeze=False, layout="constrained")
     for axis, cell in zip(axes, cells, strict=True):
         scores = rows[rows["cell"] == cell].pivot(index="precision", columns="seed", values=split).loc[list(names)]
         axis.plot(list(names.values()), scores, marker="o", color=BOTH_COLOUR, alpha=0.6)

@@ -109,3 +109,27 @@ def test_one_seed_has_no_spread():
         [*rows, ("none", 0.0, 0.0, 0, 49.0)], columns=["transfer", "alpha", "beta", "seed", "validation"]
     )
     assert len(studies.weight_maps(grid).axes) == 2
+
+
+def test_a_mean_curve_ends_where_the_first_world_does():
+    curves = {101: [10.0, 20.0, 30.0], 102: [20.0, 30.0]}
+    rows = pd.DataFrame(
+        [{"cell": "image/Ls", "learning_rate": 1.0, "epochs": 3, "validation": curve} for curve in curves.values()]
+    )
+    *worlds, mean = studies.schedule_curves(rows).axes[0].lines
+    assert len(worlds) == 2 and list(mean.get_xdata()) == [1, 2, 3]
+    assert mean.get_ydata()[:2].tolist() == [15.0, 25.0] and np.isnan(mean.get_ydata()[2])
+
+
+def test_both_arithmetics_stand_seed_by_seed_with_their_means():
+    scores = {"32-true": [50.0, 52.0], "bf16-mixed": [51.0, 55.0]}
+    rows = pd.DataFrame(
+        [
+            {"cell": "image/Ls", "precision": name, "seed": seed, "exam": score}
+            for name, found in scores.items()
+            for seed, score in enumerate(found)
+        ]
+    )
+    *seeds, mean = studies.arithmetic_dots(rows, "exam").axes[0].lines
+    assert [line.get_ydata().tolist() for line in seeds] == [[50.0, 51.0], [52.0, 55.0]]
+    assert list(mean.get_ydata()) == [51.0, 53.0]
