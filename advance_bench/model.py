@@ -82,6 +82,12 @@ def measured(record: dict) -> pd.DataFrame:
     return table
 
 
+def of_other_networks(record: dict) -> bool:
+    """Return whether a machine was measured with other networks than its profile has today."""
+    today = flops(get_profile(record["profile"])) / 1e9
+    return not np.isclose(record["machine"]["GFLOP a pair"], today, rtol=1e-3)
+
+
 def disagreement(record: dict) -> float:
     """Return by which share the loss in bfloat16 with compiled blocks is off that in float32 at most."""
     steps = record["agreement"]
@@ -335,11 +341,12 @@ def cells(record: dict) -> pd.DataFrame:
         record: of ``python -m advance_bench``, not a short one.
     """
     profile = get_profile(record["profile"])
-    found = record[f"seconds a run of {profile.training.epochs} epochs on as many pairs as ADVANCE"]
+    name = next(name for name in record if name.startswith("seconds a run of "))
+    found, epochs = record[name], int(name.split()[4])  # as many as the profile had then
     rate = record["training"]["epoch"] * flops(profile)  # FLOP/s, the same in every cell: so the model has it
     table = pd.DataFrame({"from measured rates, s": found}).rename_axis("cell")
     counted = np.array([flops(profile, cell.split("/")[0]) for cell in table.index])
-    table["model, s"] = pairs_of_a_run(ADVANCE_PAIRS, profile.training.epochs) * counted / rate
+    table["model, s"] = pairs_of_a_run(ADVANCE_PAIRS, epochs) * counted / rate
     table["ratio"] = table["from measured rates, s"] / table["model, s"]
     return table
 
