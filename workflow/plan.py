@@ -43,7 +43,7 @@ class CpuSeconds:
 
 CPU_SECONDS = {
     "smoke": CpuSeconds(sets=30, world=40, features=10, pretraining=8, run=2, chapter=9, pages=45),
-    "mini": CpuSeconds(sets=330, world=420, features=40, pretraining=70, run=20, chapter=14, pages=50),
+    "mini": CpuSeconds(sets=190, world=270, features=47, pretraining=71, run=28, chapter=20, pages=60),
 }
 
 
