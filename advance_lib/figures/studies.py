@@ -125,7 +125,7 @@ def schedule_curves(rows: pd.DataFrame) -> Figure:
             curves.index += 1
             axis.plot(curves, color=colour, linewidth=0.6, alpha=0.5)
             axis.plot(curves.mean(axis=1, skipna=False), color=colour, linewidth=2, label=f"{rate:g}, {epochs} epochs")
-        axis.set_title(Cell.named(cell).heading)
+        axis.set_title(Cell.named(cell).short)
         axis.set_xlabel("epoch")
     axes[0].set_ylabel("F-score on validation")
     axes[-1].legend(title="learning rate, limit", frameon=False)
@@ -145,7 +145,7 @@ def arithmetic_dots(rows: pd.DataFrame, split: str) -> Figure:
         scores = rows[rows["cell"] == cell].pivot(index="precision", columns="seed", values=split).loc[list(names)]
         axis.plot(list(names.values()), scores, marker="o", color=BOTH_COLOUR, alpha=0.6)
         axis.plot(list(names.values()), scores.mean(axis=1), marker="_", markersize=28, color="black", linewidth=0)
-        axis.set_title(Cell.named(cell).heading)
+        axis.set_title(Cell.named(cell).short)
         axis.margins(x=0.4)
     axes[0].set_ylabel(f"F-score on the {split}")
     return figure
