@@ -185,7 +185,7 @@ def registered(registry: str, name: str | None) -> object:
     imported for this question, which may be one about finished runs and need no PyTorch.
 
     Args:
-        registry: dotted name, such as ``"advance_lib.transfer.objectives.TRANSFERS"``.
+        registry: dotted name of the dictionary, its module first.
         name: of the entry.
     """
     module, _, attribute = registry.rpartition(".")
