@@ -61,16 +61,17 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         """Return the normalised map, (batch, channels, height, width)."""
         if not self.training:
             return super().forward(x)
-        count = x.numel() // x.shape[1] * torch.distributed.get_world_size()
-        mean = all_reduce(x.sum(dim=(0, 2, 3))) / count
-        centred = x - mean[:, None, None]
+        wide = x.float()  # bfloat16 would lose the statistics
+        count = wide.numel() // wide.shape[1] * torch.distributed.get_world_size()
+        mean = all_reduce(wide.sum(dim=(0, 2, 3))) / count
+        centred = wide - mean[:, None, None]
         variance = all_reduce(centred.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
             self.num_batches_tracked += 1
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 def synchronised(model: nn.Module, fabric: Fabric) -> nn.Module:
