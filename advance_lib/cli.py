@@ -316,7 +316,9 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
         "study", parents=parents, help="run a long study and keep its results as a small JSON file"
     )
     command.set_defaults(run=study)
-    command.add_argument("name", help="tables, presets, alpha_beta, inside, hearing, reasons or difficulty")
+    command.add_argument(
+        "name", help="tables, presets, alpha_beta, inside, hearing, reasons, difficulty, schedules or arithmetics"
+    )
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
