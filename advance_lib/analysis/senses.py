@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 def parts(network: AudiovisualNet, batch: Batch) -> Tensor:
     """Return both parts of a network's scene outputs, (batch, 2, scenes): seen, then heard."""
     import torch
-    from torch.nn.functional import linear
 
     outputs = network(batch.image, batch.log_mel)
-    visual, audio = network.scene_head.weight.split([outputs.visual.shape[1], outputs.audio.shape[1]], dim=1)
-    return torch.stack([linear(outputs.visual, visual), linear(outputs.audio, audio)], dim=1)
+    return torch.stack([outputs.seen, outputs.heard], dim=1)
 
 
 def contributions(run: Run, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

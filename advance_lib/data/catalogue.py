@@ -4,7 +4,7 @@ A dataset is two folders, ``vision/<scene>/<id>.jpg`` and ``sound/<scene>/<id>.w
 folders that are there, so a user's own classes work. An id is a location's number, with ``_1``, ``_2``, …
 for the siblings of that location (section 3). A ``pairs.csv`` beside the two folders, with a column ``id`` (and
 ``scene``, where ids repeat across scenes), overrides that reading of names with a column ``location``, and has
-room for a split of one's own: a column ``split`` of train, validation and test. However a spreadsheet wrote that
+room for a split of one's own: a column ``split`` of train, validation, test and exam. However a spreadsheet wrote that
 table, it is read as it was meant, and what fits nothing is said.
 
 Chapter: The dataset.

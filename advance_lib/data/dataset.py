@@ -11,7 +11,7 @@ import pandas as pd
 
 from advance_lib.cache import digest
 from advance_lib.data.catalogue import catalogue_digest
-from advance_lib.data.splits import SPLITS
+from advance_lib.data.splits import EXAM, SPLITS
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Dataset:
         title: for captions, so that no figure hides which data it shows.
         folder: holds ``vision`` and ``sound``.
         catalogue: one row per pair, with a column ``split``.
-        exam: pairs at other locations of the same world, split ``"exam"``; empty where there are none.
+        exam: pairs at other locations, split ``"exam"``; empty where there are none.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Dataset:
     def rows(self) -> dict[str, np.ndarray]:
         """Return the rows of `pairs` in each split."""
         split = self.pairs["split"].to_numpy()
-        return {name: np.flatnonzero(split == name) for name in (*SPLITS, "exam") if (split == name).any()}
+        return {name: np.flatnonzero(split == name) for name in (*SPLITS, EXAM) if (split == name).any()}
 
     def key(self) -> str:
         """Return the hash of the pairs, their files' contents and the split."""

@@ -7,6 +7,7 @@ Chapter: The dataset.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from advance_lib.data.catalogue import DatasetError
 from advance_lib.data.tables import read_rows
 
 SPLITS = ("train", "validation", "test")
+EXAM = "exam"  # the fourth word of the column: pairs that nothing is trained, selected or tuned on
 NOT_GIVEN = "no split is given: write one into pairs.csv beside 'vision' and 'sound', columns id, split"
 
 
@@ -142,7 +144,7 @@ def posterior_rows(pairs: pd.DataFrame, posteriors: str) -> np.ndarray:
     return np.sort(np.concatenate(found))
 
 
-def _first(names: pd.Series | pd.Index) -> str:
+def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
 
 
@@ -155,7 +157,8 @@ def given_split(catalogue: pd.DataFrame) -> pd.Series:
         catalogue: as from `read_catalogue`.
 
     Raises:
-        DatasetError: there is no such column, or pairs have another word than train, validation and test, or none.
+        DatasetError: there is no such column, or pairs have another word than train, validation and test (those of
+            the exam are apart already, see `without_exam`), or none.
     """
     if "split" not in catalogue:
         raise DatasetError(NOT_GIVEN)
@@ -163,7 +166,7 @@ def given_split(catalogue: pd.DataFrame) -> pd.Series:
     names = catalogue["scene"] + "/" + catalogue["id"] + " (" + split.replace("", "nothing") + ")"
     if len(wrong := names[~split.isin(SPLITS)]):
         raise DatasetError(
-            f"pairs.csv: the split of {len(wrong)} of {len(names)} pairs is none of {', '.join(SPLITS)}: "
+            f"pairs.csv: the split of {len(wrong)} of {len(names)} pairs is none of {', '.join((*SPLITS, EXAM))}: "
             f"{_first(wrong)}; mend the column, or choose --split location"
         )
     splits_of_places = split.groupby(catalogue["location"]).nunique()
@@ -174,6 +177,33 @@ def given_split(catalogue: pd.DataFrame) -> pd.Series:
             stacklevel=2,
         )
     return split
+
+
+def without_exam(catalogue: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take the pairs out that the column ``split`` of ``pairs.csv`` calls ``exam``, whatever the split of the rest.
+
+    Warns where the exam shares locations with the rest.
+
+    Args:
+        catalogue: as from `read_catalogue`.
+
+    Returns:
+        The other pairs, and the exam's with the split ``"exam"``; either may be empty.
+
+    Raises:
+        DatasetError: the exam has a scene that nothing else has.
+    """
+    if "split" not in catalogue:
+        return catalogue, catalogue.iloc[:0]
+    apart = catalogue["split"].fillna("").str.strip().str.lower() == EXAM
+    rest, exam = catalogue[~apart].reset_index(drop=True), catalogue[apart].reset_index(drop=True)
+    if unknown := sorted(set(exam["scene"]) - set(rest["scene"])):
+        raise DatasetError(
+            f"pairs.csv: scene '{unknown[0]}' occurs in the exam alone; give it pairs to train on, or leave it out"
+        )
+    if shared := sorted(set(exam["location"]) & set(rest["location"])):
+        warnings.warn(f"pairs.csv: {len(shared)} location(s) of the exam are in other splits, too: {_first(shared)}")
+    return rest, exam.assign(split=EXAM)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.dataset import Dataset
 from advance_lib.data.features import image_array
 from advance_lib.data.places import dataset_folder, require_split
-from advance_lib.data.splits import THE_SPLIT, posterior_rows
+from advance_lib.data.splits import EXAM, THE_SPLIT, posterior_rows, without_exam
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.miniature.world import World, render_aerial_set, render_event_set, render_world
@@ -76,9 +76,10 @@ class Prepared:
         if shared is not self:
             return shared.pairs
         if self.folder:
-            return (read_catalogue(self.folder, self.settings.skip_broken),)
+            pairs, exam = without_exam(read_catalogue(self.folder, self.settings.skip_broken))
+            return (pairs, exam) if len(exam) else (pairs,)
         pairs = read_catalogue(render_world(world_of(self.sizes)), self.settings.skip_broken)
-        return pairs, read_catalogue(render_world(world_of(self.sizes, exam=True))).assign(split="exam")
+        return pairs, read_catalogue(render_world(world_of(self.sizes, exam=True))).assign(split=EXAM)
 
     @cached_property
     def data(self) -> Dataset:

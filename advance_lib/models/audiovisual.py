@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from advance_lib.models.efficientat import FineTuned
@@ -37,12 +38,18 @@ class Outputs(NamedTuple):
         visual: N_v(v), (batch, visual features).
         audio: N_a(a), (batch, audio features).
         events: f_e, (batch, events), before the sigmoid, or None for a network without an event head.
+        seen: W_v N_v(v), (batch, scenes): f_s = W_v N_v(v) + W_a N_a(a) + b, since the scene head is linear.
+        heard: W_a N_a(a), (batch, scenes).
+        bias: b, (scenes,).
     """
 
     scenes: Tensor
     visual: Tensor
     audio: Tensor
     events: Tensor | None
+    seen: Tensor
+    heard: Tensor
+    bias: Tensor
 
 
 class AudiovisualNet(nn.Module):
@@ -109,4 +116,6 @@ class AudiovisualNet(nn.Module):
         events = None
         if self.events_on:
             events = self.audio.fc(audio) if self.events_on == "Na" else self.event_head(joint)
-        return Outputs(self.scene_head(joint), visual, audio, events)
+        weights = self.scene_head.weight.split([visual.shape[1], audio.shape[1]], dim=1)
+        seen, heard = (functional.linear(x, weight) for x, weight in zip((visual, audio), weights, strict=True))
+        return Outputs(self.scene_head(joint), visual, audio, events, seen, heard, self.scene_head.bias)

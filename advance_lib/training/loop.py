@@ -118,6 +118,7 @@ def fit(
         order = rows[torch.randperm(len(rows), generator=drawn).numpy()][:used]
         jitter = drawn_jitter(len(order), torch.Generator().manual_seed(seed * 10_000 + epoch))
         total = torch.zeros((), device=fabric.device)
+        torch.manual_seed(seed * 10_000 + epoch)  # of an objective that draws
         model.train()
         for done, batch in enumerate(inputs.batches(order[mine], size // ranks, jitter[mine])):
             optimizer.param_groups[0]["lr"] = schedule.learning_rate_of((epoch + done / steps) / schedule.epochs)

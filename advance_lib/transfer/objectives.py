@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from advance_lib.models.audiovisual import Outputs
 from advance_lib.training.inputs import Batch
+from advance_lib.transfer import remedies
 from advance_lib.transfer.presets import PAPER, Preset
 
 FAINTEST = 1e-7  # probabilities are kept this far from 0 and 1, as in the official code
@@ -242,4 +243,7 @@ TRANSFERS: dict[str, Callable[[Outputs, Batch, Known], Tensor]] = {
         known.beta,
         known.preset.event_reduction,
     ),
+    # Ours: what a reviewer would try before any transfer.
+    "unimodal": lambda out, batch, known: remedies.unimodal(out, batch.target),
+    "dropout": lambda out, batch, known: remedies.modality_dropout(out, batch.target),
 }
