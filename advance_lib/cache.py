@@ -85,9 +85,22 @@ def _computing(tree: ast.Module) -> ast.Module:
     return tree
 
 
+def _tree(node: object) -> object:
+    """Return a syntax tree as lists, without what is empty: newer Pythons have more fields, which older code leaves."""
+    if isinstance(node, list):
+        return [_tree(part) for part in node]
+    if isinstance(node, ast.AST):
+        fields = ((name, getattr(node, name, None)) for name in node._fields)
+        return [type(node).__name__, *([name, _tree(value)] for name, value in fields if value not in (None, []))]
+    return repr(node)
+
+
 def syntax_digest(source: str) -> str:
-    """Return a key of a program text that ignores comments, docstrings, layout and where its names come from."""
-    return digest(ast.dump(_computing(ast.parse(source))))
+    """Return a key of a program text that ignores comments, docstrings, layout and where its names come from.
+
+    It is the same in every version of Python.
+    """
+    return digest(_tree(_computing(ast.parse(source))))
 
 
 def _module_file(module: str) -> Path:

@@ -202,7 +202,8 @@ def without_exam(catalogue: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"pairs.csv: scene '{unknown[0]}' occurs in the exam alone; give it pairs to train on, or leave it out"
         )
     if shared := sorted(set(exam["location"]) & set(rest["location"])):
-        warnings.warn(f"pairs.csv: {len(shared)} location(s) of the exam are in other splits, too: {_first(shared)}")
+        said = f"pairs.csv: {len(shared)} location(s) of the exam are in other splits, too: {_first(shared)}"
+        warnings.warn(said, stacklevel=2)
     return rest, exam.assign(split=EXAM)
 
 

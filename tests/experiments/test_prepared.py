@@ -119,8 +119,7 @@ def test_two_locations_a_scene_are_enough_for_a_given_split(tiny):
 @pytest.mark.parametrize(
     ("rows", "word", "words"),
     [
-        ([0], "val", r"split of 1 of 42 pairs is none of train, validation, test: desert/00000 \(val\); mend"),
-        ([0], "exam", r"desert/00000 \(exam\)"),
+        ([0], "val", r"split of 1 of 42 pairs is none of train, validation, test, exam: desert/00000 \(val\); mend"),
         (range(2, 9), "", r"split of 7 of 42 .* desert/00001 \(nothing\), .*, …; mend"),
         (range(14, 28), "train", "scene 'ice' has no validation pairs; mend the column split"),
     ],
@@ -133,6 +132,39 @@ def test_a_given_split_that_cannot_be_used(tiny, rows, word, words):
     with pytest.raises(UserError, match=words):
         opened(tiny, split=Split("given"))
     assert len(opened(tiny, split=Split("location")).catalogue) == 42  # as good as before
+
+
+@pytest.mark.parametrize("by", ["given", "own", "location"])
+def test_an_exam_stays_apart_whatever_the_split(tiny, by):
+    def change(table):
+        table.loc[table["id"].str.startswith("00003"), "split"] = " Exam"
+
+    own_split(tiny, change)
+    data = opened(tiny, split=Split(by))
+    named = data.pairs["id"].str.startswith("00003")
+    assert named.any() and set(data.exam["id"]) == set(data.pairs.loc[named, "id"])
+    assert set(data.catalogue["split"]) == {"train", "validation", "test"}
+    assert list(data.rows()["exam"]) == list(np.flatnonzero(named))
+    assert not set(shared_by(tiny, split=Split(by)).data.rows()["train"]) & set(data.rows()["exam"])
+
+
+def test_an_exam_that_cannot_be_used(tiny):
+    def other_scene(table):
+        table.loc[table["scene"] == "ice", "split"] = "exam"
+
+    own_split(tiny, other_scene)
+    with pytest.raises(UserError, match="scene 'ice' occurs in the exam alone"):
+        opened(tiny)
+
+
+@pytest.mark.filterwarnings("ignore:pairs.csv. . location.* have pairs in several")
+def test_an_exam_at_places_that_are_trained_on(tiny):
+    def change(table):
+        table.loc[table["id"] == "01003_1", "split"] = "exam"
+
+    own_split(tiny, change)
+    with pytest.warns(UserWarning, match=r"1 location\(s\) of the exam are in other splits, too: 01003"):
+        opened(tiny)
 
 
 def test_a_given_split_that_is_not_there(tiny):
