@@ -11,41 +11,26 @@ import pandas as pd
 
 from advance_lib.analysis.scores import cells_shown
 from advance_lib.analysis.statistics import (
-    bootstrap_mean,
-    bootstrap_over_locations,
+    below,
+    estimates,
     holm,
     location_confusions,
-    paired_t_over_seeds,
     reliability_error,
+    resampled_f,
+    resampled_mean,
     scene_f,
-    weighted_f,
 )
 from advance_lib.experiments.cells import PAPER_SCORES, PAPER_TRANSFERS
 from advance_lib.experiments.runs import Run
 
-# Not a network: the guess that is always the most frequent scene of the split, the most accurate without looking.
-CHANCE = "chance"
+# Not networks: the guess that is always the most frequent scene of the split, the most accurate without looking; and
+# the scene whose posterior p(e|s) is nearest to what was heard.
+CHANCE, LOOKED_UP = "chance", "nearest posterior"
+GUESSED = (CHANCE, LOOKED_UP)
 
 BOTH = "image+sound/"
-
-# Pairs (baseline, approach) of each of the paper's tables.
-COMPARISONS: dict[int, tuple[tuple[str, str], ...]] = {
-    1: (("image/Ls", f"{BOTH}Ls"), *((f"{BOTH}Ls", f"{BOTH}{transfer}") for transfer in PAPER_TRANSFERS)),
-    2: tuple(
-        (f"{sense}/Ls", f"{sense}/{approach}")
-        for sense in ("sound", "image")
-        for approach in ("Ls†", "SQ|Nv+a", "KL|Nv+a", "E")
-    ),
-    3: (
-        (CHANCE, f"{BOTH}only E1"),
-        (f"{BOTH}only E1", f"{BOTH}only E"),
-        (CHANCE, f"{BOTH}only KL|Nv+a"),
-        (CHANCE, f"{BOTH}only SQ|Nv+a"),
-    ),
-}
-
 LEVEL = 0.05
-MARGIN = 1.0  # percentage points of F-score: what a "does not help" may hide
+MARGIN = 1.0  # percentage points of F-score: what "is no better" may hide
 
 
 @dataclass(frozen=True)
@@ -57,7 +42,7 @@ class Claim:
         where: in the paper.
         base: what is compared with.
         other: what is claimed about.
-        helps: the claim is that ``other`` is better; False: that it is not.
+        helps: the claim is that ``other`` is better; False: that it is no better.
     """
 
     text: str
@@ -68,7 +53,7 @@ class Claim:
 
 
 CLAIMS = (
-    Claim("sound that is simply added does not help", "Table 1", "image/Ls", f"{BOTH}Ls", helps=False),
+    Claim("sound that is simply added is no better than none", "Table 1", "image/Ls", f"{BOTH}Ls", helps=False),
     *(
         Claim(f"the transfer L_{transfer} helps", "Table 1", f"{BOTH}Ls", f"{BOTH}{transfer}")
         for transfer in PAPER_TRANSFERS
@@ -87,56 +72,38 @@ CLAIMS = (
         for sense in ("sound", "image")
         for transfer in ("SQ|Nv+a", "KL|Nv+a", "E")
     ),
-    Claim("L_E1 without scene labels beats chance", "Table 3", CHANCE, f"{BOTH}only E1"),
+    Claim("L_E1 alone is better than chance", "Table 3", CHANCE, f"{BOTH}only E1"),
     Claim("L_E2 adds to L_E1", "Table 3", f"{BOTH}only E1", f"{BOTH}only E"),
     *(
-        Claim(f"L_{transfer} without scene labels stays at chance", "Table 3", CHANCE, f"{BOTH}only {transfer}", False)
+        Claim(f"L_{transfer} alone is no better than chance", "Table 3", CHANCE, f"{BOTH}only {transfer}", False)
         for transfer in ("KL|Nv+a", "SQ|Nv+a")
     ),
 )
 
 
-def comparisons(number: int, runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Return what to `compare` for one of the paper's tables: its own pairs, then approaches that the paper lacks.
-
-    An approach of your own is compared with L_s from the same senses or, without scene labels, with chance.
-
-    Args:
-        number: of the table.
-        runs: pairs of which a side was not run are left out.
-    """
-    found = dict.fromkeys(run.cell for run in runs)
-    own = [cell for cell in cells_shown(number, found) if cell not in PAPER_SCORES]
-    bases = [CHANCE if "/only " in cell else f"{cell.split('/')[0]}/Ls" for cell in own]
-    pairs = [*COMPARISONS[number], *zip(bases, own, strict=True)]
-    return [pair for pair in pairs if {*pair} <= {*found, CHANCE}]
-
-
-def confusions(runs: Sequence[Run], split: str, guess: bool = False) -> np.ndarray:
+def confusions(runs: Sequence[Run], split: str, guess: np.ndarray | None = None) -> np.ndarray:
     """Return (seeds, locations, K, K) confusions of one cell's runs, in the order of their seeds.
 
     Args:
         runs: of one cell.
         split: ``"test"`` or ``"exam"``.
-        guess: instead of the predictions, always the most frequent scene.
+        guess: (samples,) codes of scenes, the same for every seed, in place of the predictions.
     """
     found = []
     for run in sorted(runs, key=lambda run: run.seed):
         truth, probabilities, locations, _ = run.answers(split)
-        predicted = np.full(len(truth), np.bincount(truth).argmax()) if guess else probabilities.argmax(1)
+        predicted = probabilities.argmax(1) if guess is None else guess
         found.append(location_confusions(truth, predicted, locations, probabilities.shape[1]))
     return np.stack(found)
 
 
-def difference(base: np.ndarray, other: np.ndarray, resamples: int = 2000) -> dict[str, float]:
-    """Return both tests of one difference, from the confusions of both sides; keys as the columns of `compare`."""
-    fscores = [weighted_f(found.sum(axis=1)) for found in (base, other)]
-    interval, test = bootstrap_over_locations(base, other, resamples), paired_t_over_seeds(*fscores)
-    tests = asdict(test) | asdict(interval) | {"p_seeds": test.p, "p_locations": interval.p}
-    return {"f_base": fscores[0].mean(), "f_other": fscores[1].mean()} | {k: v for k, v in tests.items() if k != "p"}
-
-
-def compare(runs: Sequence[Run], pairs: Sequence[tuple[str, str]], split: str, resamples: int = 2000) -> pd.DataFrame:
+def compare(
+    runs: Sequence[Run],
+    pairs: Sequence[tuple[str, str]],
+    split: str,
+    resamples: int = 2000,
+    looked_up: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Compare approaches with their baselines, p values corrected for their number (Holm).
 
     Args:
@@ -144,78 +111,149 @@ def compare(runs: Sequence[Run], pairs: Sequence[tuple[str, str]], split: str, r
         pairs: (baseline, approach).
         split: ``"test"`` or ``"exam"``.
         resamples: of the locations.
+        looked_up: (samples,) codes of the scenes whose posterior is nearest, where a pair names `LOOKED_UP`.
 
     Returns:
-        One row a pair, in percentage points: ``base``, ``other``, weighted F-scores ``f_base`` and ``f_other``;
-        ``difference``, ``low``, ``high`` and ``p_locations`` from the bootstrap over locations; ``deviation``, ``t``,
-        ``p_seeds``, ``effect`` (Cohen's d_z) and ``detectable`` from the paired t-test over seeds; both p also as
-        ``…_holm``.
+        One row a pair, in percentage points: ``base``, ``other``, weighted F-scores ``f_base`` and ``f_other``, the
+        columns of `statistics.Estimate`, ``p_margin`` (one-sided, that the other is better by `MARGIN` or more) and
+        ``p_holm``.
     """
+    rows = _differences(runs, pairs, split, resamples, looked_up)
+    return rows.assign(p_holm=holm(rows["p"].to_numpy()))
+
+
+def _differences(
+    runs: Sequence[Run],
+    pairs: Sequence[tuple[str, str]],
+    split: str,
+    resamples: int,
+    looked_up: np.ndarray | None = None,
+) -> pd.DataFrame:
     of_cell: dict[str, list[Run]] = {}
     for run in runs:
         of_cell.setdefault(run.cell, []).append(run)
+    truth = runs[0].answers(split).truth
+    guesses = {CHANCE: np.full(len(truth), np.bincount(truth).argmax()), LOOKED_UP: looked_up}
     counts = {
-        cell: confusions(of_cell[pairs[0][1] if cell == CHANCE else cell], split, guess=cell == CHANCE)
+        cell: confusions(of_cell[pair[1] if cell in GUESSED else cell], split, guesses.get(cell))
         for pair in pairs
         for cell in pair
     }
+    resampled = {cell: resampled_f(found, resamples) for cell, found in counts.items()}
+    locations = next(iter(counts.values())).shape[1]
+    found = estimates([resampled[other] - resampled[base] for base, other in pairs], locations)
     rows = [
-        {"base": base, "other": other} | difference(counts[base], counts[other], resamples) for base, other in pairs
+        {"base": base, "other": other, "f_base": resampled[base][:, 0].mean(), "f_other": resampled[other][:, 0].mean()}
+        | asdict(estimate)
+        | {"p_margin": below(estimate, MARGIN)}
+        for (base, other), estimate in zip(pairs, found, strict=True)
     ]
-    table = pd.DataFrame(rows)
-    return table.assign(**{f"{name}_holm": holm(table[name].to_numpy()) for name in ("p_locations", "p_seeds")})
+    return pd.DataFrame(rows)
 
 
 def verdict(claim: Claim, found: pd.Series) -> str:
     """Return ``"supported"``, ``"refuted"`` or ``"undecided"``.
 
-    A difference counts where both kinds of chance speak for it: corrected p over locations and p over seeds below
-    0.05. "Does not help" is supported where the interval excludes a gain of a point or more.
+    A difference is certain where its corrected p is below 0.05. "Is no better" is supported where a gain of a point or
+    more is excluded, its p corrected likewise.
 
     Args:
         claim: what is claimed.
-        found: a row of `compare`.
+        found: a row of `judged`.
     """
-    certain = found["p_locations_holm"] < LEVEL and (found["p_seeds"] < LEVEL or np.isnan(found["p_seeds"]))
+    certain = found["p_holm"] < LEVEL
     better, worse = certain and found["difference"] > 0, certain and found["difference"] < 0
     if claim.helps:
         return "supported" if better else "refuted" if worse else "undecided"
-    return "refuted" if better else "supported" if found["high"] < MARGIN else "undecided"
+    return "refuted" if better else "supported" if found["p_margin_holm"] < LEVEL else "undecided"
 
 
 def judged(runs: Sequence[Run], split: str, resamples: int = 2000) -> pd.DataFrame:
-    """Return the paper's claims with what was measured: `compare`'s columns and ``claim``, ``where``, ``verdict``."""
-    table = compare(runs, [(claim.base, claim.other) for claim in CLAIMS], split, resamples)
-    verdicts = [verdict(claim, row) for claim, (_, row) in zip(CLAIMS, table.iterrows(), strict=True)]
-    return table.assign(
-        claim=[claim.text for claim in CLAIMS], where=[claim.where for claim in CLAIMS], verdict=verdicts
-    )
+    """Return the paper's claims with what was measured, all of them one family of questions.
 
-
-def compare_means(table: pd.DataFrame, measure: str, base: str, resamples: int = 2000) -> pd.DataFrame:
-    """Compare approaches by a value that each sample has of its own.
+    Claims about cells without runs are left out, and others are not asked: an approach of one's own is none of these.
 
     Args:
-        table: columns ``cell``, ``seed``, ``location``, ``sample`` and the measure; every cell on the same samples.
-        measure: name of the value's column.
+        runs: of the paper's cells, with the same seeds.
+        split: ``"test"`` or ``"exam"``.
+        resamples: of the locations.
+
+    Returns:
+        `compare`'s columns, the p values and those of the margin corrected together, and ``claim``, ``where``,
+        ``verdict``.
+    """
+    there = {run.cell for run in runs} | {CHANCE}
+    claims = [claim for claim in CLAIMS if {claim.base, claim.other} <= there]
+    if not claims:
+        return pd.DataFrame()
+    table = _differences(runs, [(claim.base, claim.other) for claim in claims], split, resamples)
+    table.loc[[claim.helps for claim in claims], "p_margin"] = np.nan  # not asked
+    corrected = np.split(holm(table[["p", "p_margin"]].to_numpy().T.ravel()), 2)
+    table = table.assign(p_holm=corrected[0], p_margin_holm=corrected[1])
+    verdicts = [verdict(claim, row) for claim, (_, row) in zip(claims, table.iterrows(), strict=True)]
+    about = {"claim": [claim.text for claim in claims], "where": [claim.where for claim in claims]}
+    return table.assign(**about, verdict=verdicts)
+
+
+def of_table(number: int, runs: Sequence[Run], split: str, resamples: int = 2000) -> pd.DataFrame:
+    """Return the comparisons of one of the paper's tables: its claims, then approaches that the paper lacks.
+
+    The claims are corrected as one family with those of the other tables, so that a difference has one verdict
+    everywhere. Approaches of your own are compared with L_s from the same senses or, without scene labels, with chance;
+    they are a family of their own.
+
+    Args:
+        number: of the table.
+        runs: of all cells that were run, not only the table's.
+        split: ``"test"`` or ``"exam"``.
+        resamples: of the locations.
+
+    Returns:
+        `judged`'s columns; ``claim`` is missing and ``verdict`` says ``"supported"`` for higher where an approach is
+        your own.
+    """
+    claims = judged(runs, split, resamples)
+    found = [claims[claims["where"] == f"Table {number}"]] if len(claims) else []
+    cells = dict.fromkeys(run.cell for run in runs)
+    own = [cell for cell in cells_shown(number, cells) if cell not in PAPER_SCORES]
+    bases = [CHANCE if "/only " in cell and number == 3 else f"{cell.split('/')[0]}/Ls" for cell in own]
+    pairs = [pair for pair in zip(bases, own, strict=True) if {*pair} <= {*cells, CHANCE}]
+    if pairs:
+        table = compare(runs, pairs, split, resamples)
+        helps = Claim("", "", "", "")
+        found.append(table.assign(verdict=[verdict(helps, row) for _, row in table.iterrows()]))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def compare_means(table: pd.DataFrame, measures: Sequence[str], base: str, resamples: int = 2000) -> pd.DataFrame:
+    """Compare approaches by values that each sample has of its own.
+
+    Args:
+        table: columns ``cell``, ``seed``, ``location``, ``sample`` and the measures; every cell on the same samples.
+        measures: names of the values' columns.
         base: the cell to compare with.
         resamples: of the locations.
 
     Returns:
-        One row a cell: ``cell``, ``measure``, the ``mean`` over samples and seeds with its interval ``mean_low``,
-        ``mean_high`` over locations, the ``deviation`` of the means over the seeds, and the ``difference`` from the
-        base, sample by sample, with ``low``, ``high`` and ``p``.
+        One row a measure and cell: ``cell``, ``measure``, the ``mean`` over samples and seeds with its interval
+        ``mean_low``, ``mean_high``, the ``deviation`` of the means over the seeds, and the ``difference`` from the
+        base, sample by sample, with `statistics.Estimate`'s columns and ``p_holm`` over all rows but the base's.
     """
-    wide = table.pivot_table(index=["location", "sample"], columns="cell", values=measure, sort=False)
-    locations = wide.index.get_level_values("location").to_numpy()
     rows = []
-    for cell in wide:
-        own = bootstrap_mean(wide[cell].to_numpy(), locations, resamples)
-        versus = bootstrap_mean((wide[cell] - wide[base]).to_numpy(), locations, resamples)
-        deviation = table[table["cell"] == cell].groupby("seed")[measure].mean().std()
-        about = {"mean": own.difference, "mean_low": own.low, "mean_high": own.high, "deviation": deviation}
-        rows.append({"cell": cell, "measure": measure} | about | asdict(versus))
-    return pd.DataFrame(rows)
+    for measure in measures:
+        wide = table.pivot_table(index=["location", "sample"], columns=["cell", "seed"], values=measure, sort=False)
+        locations, means = wide.index.get_level_values("location").to_numpy(), {}
+        for cell in dict.fromkeys(wide.columns.get_level_values("cell")):
+            means[cell], count = resampled_mean(wide[cell].sort_index(axis=1).to_numpy(), locations, resamples)
+        own_ones = estimates(list(means.values()), count)
+        differences = estimates([found - means[base] for found in means.values()], count)
+        for (cell, found), own, versus in zip(means.items(), own_ones, differences, strict=True):
+            deviation = found[:, 0].std(ddof=1) if len(found) > 1 else np.nan
+            about = {"mean": own.difference, "mean_low": own.low, "mean_high": own.high, "deviation": deviation}
+            rows.append({"cell": cell, "measure": measure} | about | asdict(versus))
+    compared = pd.DataFrame(rows)
+    asked = compared["p"].where(compared["cell"] != base)
+    return compared.assign(p_holm=holm(asked.to_numpy()))
 
 
 def class_gains(runs: Sequence[Run], base: str, other: str, split: str, scenes: Sequence[str]) -> pd.Series:

@@ -113,6 +113,23 @@ def distances(runs: Sequence[Run], known: Knowledge, split: str = "test") -> pd.
     return pd.DataFrame(rows, columns=["cell", "seed", "nats", "points"])
 
 
+def nearest_posterior(run: Run, split: str) -> np.ndarray:
+    """Return the scene whose posterior is nearest to what was heard: argmin over k of Σ_i C(y_i ‖ p(e_i|s_k)).
+
+    The L_E1 of one-hot scene probabilities is least there. Nothing is trained, and no photograph is looked at.
+
+    Args:
+        run: says which dataset, teacher and posteriors.
+        split: of its dataset.
+
+    Returns:
+        (pairs,) codes of scenes.
+    """
+    shared = run.request.shared
+    known = shared.knowledge
+    return divergence_from_scenes(known.pre_activations[shared.data.rows()[split]], known.posteriors).argmin(axis=1)
+
+
 def compound_of(run: Run, split: str, posteriors: np.ndarray) -> np.ndarray:
     """Return p(e) = Σ_k p(s_k) p(e|s_k), equation 7, of a run's scene probabilities, (pairs, events)."""
     return run.answers(split)[1] @ posteriors

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.analysis.senses import contributions, parts
-from advance_lib.analysis.statistics import interval, location_confusions, resampled_f, weighted_f
+from advance_lib.analysis.statistics import estimates, holm, location_confusions, resampled_f
 from advance_lib.cache import code_digest, digest, entry
 from advance_lib.experiments.prepared import Prepared
 from advance_lib.experiments.runs import Run
@@ -155,22 +155,25 @@ def robustness(runs: Sequence[Run], split: str, base: str = "image/Ls", resample
     Returns:
         One row per cell and condition, and one per cell with the mean over all 25 conditions (``kind`` is ``"all"``):
         ``cell``, ``kind``, ``level`` (0 for photographs as they are), ``fscore`` in percent with its interval
-        ``f_low``, ``f_high`` over locations, ``deviation`` over the seeds, and the ``difference`` from the base with
-        ``low``, ``high`` and ``p``, percentage points.
+        ``f_low``, ``f_high``, ``deviation`` over the seeds, and the ``difference`` from the base with the columns of
+        `statistics.Estimate`, percentage points; ``p_holm`` for the means over all conditions, which are the questions.
     """
     cells = list(dict.fromkeys(run.cell for run in runs))
     counts = {cell: confusions_under([r for r in runs if r.cell == cell], split) for cell in cells}
     steps = [("none", 0, [0]), *((*c, [i + 1]) for i, c in enumerate(CONDITIONS))]
     steps.append(("all", -1, list(range(1, len(CONDITIONS) + 1))))
     resampled = {cell: resampled_f(found, resamples) for cell, found in counts.items()}
-    rows = []
-    for cell in cells:
-        for kind, level, which in steps:
-            # The bootstrap's statistic is the mean of the F-scores over seeds and conditions.
-            here, there = (resampled[name][:, which].mean(axis=(0, 1)) for name in (cell, base))
-            own, versus = interval(here), asdict(interval(here - there))
-            by_seed = weighted_f(counts[cell][:, which].sum(axis=2)).mean(axis=1)
-            deviation = np.std(by_seed, ddof=1) if len(by_seed) > 1 else np.nan
-            about = {"fscore": own.difference, "f_low": own.low, "f_high": own.high, "deviation": deviation}
-            rows.append({"cell": cell, "kind": kind, "level": level} | about | versus)
-    return pd.DataFrame(rows)
+    locations = counts[base].shape[2]
+    table = []
+    for kind, level, which in steps:
+        # Of each seed, the mean of the F-scores over the conditions.
+        found = {cell: resampled[cell][:, which].mean(axis=1) for cell in cells}
+        own = estimates(list(found.values()), locations)
+        differences = estimates([scores - found[base] for scores in found.values()], locations)
+        for (cell, scores), one, versus in zip(found.items(), own, differences, strict=True):
+            deviation = np.std(scores[:, 0], ddof=1) if len(scores) > 1 else np.nan
+            about = {"fscore": one.difference, "f_low": one.low, "f_high": one.high, "deviation": deviation}
+            table.append({"cell": cell, "kind": kind, "level": level} | about | asdict(versus))
+    table = pd.DataFrame(table)
+    asked = table["p"].where((table["cell"] != base) & (table["kind"] == "all"))
+    return table.assign(p_holm=holm(asked.to_numpy()))

@@ -1,13 +1,14 @@
 """Is one approach better than another, and does a network know how sure it may be?
 
-Two tests ask about two kinds of chance. Both approaches were trained with the same seeds and tested on the same
-samples. `bootstrap_over_locations` keeps the trained networks and draws other test locations; `paired_t_over_seeds`
-keeps the test samples and asks what other seeds would have given. Samples at one location share a recording, so they
-are not independent: locations are drawn, never samples. `reliability` sets confidence beside accuracy.
+A difference may be chance in two ways: other test locations would have been easier or harder, and training again would
+have given other networks. `estimates` lets both vary at once and gives one interval and one p. Both approaches were
+trained with the same seeds and tested on the same samples. Samples at one location share a recording, so they are not
+independent: locations are drawn, never samples. `reliability` sets confidence beside accuracy.
 
 Chapters: Table 1, The claims, Where the networks look.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,33 +19,29 @@ DECIMALS = 9
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean or a difference with its bootstrap interval, in percentage points or its own unit, and two-sided p."""
+class Estimate:
+    """A mean or a difference with what chance leaves open, in percentage points or its own unit.
+
+    Args:
+        difference: what was measured, the mean over the seeds.
+        low: lower end of the interval.
+        high: its upper end.
+        p: two-sided, that nothing is there; nan where chance cannot be told, as with a single location.
+        over_locations: standard error from the draw of the locations.
+        over_seeds: standard error from the draw of the seeds; nan with one seed.
+        error: standard error of both together.
+        freedom: degrees of freedom of its t distribution.
+        detectable: smallest true difference that would be found in four of five experiments, one question asked.
+    """
 
     difference: float
     low: float
     high: float
     p: float
-
-
-@dataclass(frozen=True)
-class PairedTest:
-    """A paired t-test over seeds; what the seeds leave undefined is nan.
-
-    Args:
-        difference: mean difference of the weighted F-scores, percentage points.
-        deviation: standard deviation of the differences over seeds, percentage points.
-        t: the statistic, with seeds - 1 degrees of freedom.
-        p: two-sided.
-        effect: Cohen's d_z, difference / deviation.
-        detectable: smallest true difference that as many seeds would find with the power asked for, percentage points.
-    """
-
-    difference: float
-    deviation: float
-    t: float
-    p: float
-    effect: float
+    over_locations: float
+    over_seeds: float
+    error: float
+    freedom: float
     detectable: float
 
 
@@ -135,101 +132,117 @@ def resampled_f(confusions: np.ndarray, resamples: int = 2000, seed: int = 0) ->
     return np.reshape(found, (*several, 1 + resamples))
 
 
-def bootstrap_over_locations(
-    base: np.ndarray, other: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """Compare two approaches on resampled test locations, the same ones for both and for all seeds.
+def estimates(resampled: Sequence[np.ndarray], locations: int) -> list[Estimate]:
+    """Return a family of statistics, each with its interval over locations and seeds together.
+
+    Two or three seeds can agree by luck, and a difference would look certain. So none is taken to vary less over the
+    seeds than the family does in the median (corrected for the skewness of few seeds).
 
     Args:
-        base: (seeds, locations, K, K) confusions, each seed's as from `location_confusions`.
-        other: the same of the other approach, with the same seeds and locations.
-        resamples: how many sets of locations are drawn.
-        seed: of the draws.
-        level: what the percentile interval should cover.
-
-    Returns:
-        F(other) - F(base), each the mean over seeds. p doubles the smaller share of the resamples whose difference
-        has the wrong sign or is zero, the measured set counted among them, so it is never zero.
-
-    Raises:
-        ValueError: the shapes differ, or there are no seeds or no locations.
-    """
-    base, other = np.asarray(base, float), np.asarray(other, float)
-    if base.shape != other.shape or base.ndim != 4 or not base.size:
-        raise ValueError(f"two equal shapes (seeds, locations, K, K) are needed, not {base.shape} and {other.shape}")
-    here, there = (resampled_f(confusions, resamples, seed).mean(axis=0) for confusions in (other, base))
-    return interval(here - there, level)
-
-
-def bootstrap_mean(
-    values: np.ndarray, locations: np.ndarray, resamples: int = 2000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """Return the mean of one value a sample, with its interval over resampled locations.
-
-    Args:
-        values: (samples,); each the mean over the seeds, or a difference between two approaches.
-        locations: (samples,) names or numbers.
-        resamples: how many sets of locations are drawn.
-        seed: of the draws.
-        level: what the percentile interval should cover.
-    """
-    names, places = np.unique(np.asarray(locations), return_inverse=True)
-    sums, counts = np.bincount(places, values), np.bincount(places)
-    weights = np.concatenate([np.ones((1, len(names))), draw_locations(len(names), resamples, seed)])
-    return interval((weights @ sums) / (weights @ counts), level)
-
-
-def interval(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Return the interval of a statistic from its measured value, which comes first, and its resampled ones."""
-    difference, *drawn = np.round(values, DECIMALS)
-    drawn = np.array(drawn)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    wrong = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    return Interval(float(difference), float(low), float(high), min(1.0, float(2 * (wrong + 1) / (len(drawn) + 1))))
-
-
-def _noncentrality(seeds: int, level: float, power: float) -> float:
-    """Return the true t at which a two-sided t-test with this many seeds has the power."""
-    from scipy import optimize, stats
-
-    # t² is a non-central F with (1, seeds - 1) degrees of freedom: both tails in one call, and where
-    # scipy.stats.nct returns nan far from its centre, scipy.stats.ncf does not.
-    critical = stats.t.isf(level / 2, seeds - 1)
-    return optimize.brentq(
-        lambda t: stats.ncf.sf(critical**2, 1, seeds - 1, t**2) - power, 0, 10 * max(critical, 1), xtol=1e-9
-    )
-
-
-def paired_t_over_seeds(base: np.ndarray, other: np.ndarray, level: float = 0.05, power: float = 0.8) -> PairedTest:
-    """Compare two approaches seed by seed.
-
-    Args:
-        base: (seeds,) weighted F-scores, percent.
-        other: the same of the other approach, with the same seeds.
-        level: significance at which `detectable` is to be found.
-        power: probability of finding it, more than the level.
-
-    Returns:
-        The test of other - base. With one seed, or the same difference for every seed, only the difference (and, if
-        it is zero, p = 1) is defined.
-
-    Raises:
-        ValueError: the lengths differ, there are no seeds, or the power is out of reach.
+        resampled: of each, as `over_both` takes it, all with the same seeds.
+        locations: how many there are.
     """
     from scipy import stats
 
-    base, other = np.asarray(base, float), np.asarray(other, float)
-    if base.shape != other.shape or base.ndim != 1 or not base.size:
-        raise ValueError(f"two equal shapes (seeds,) are needed, not {base.shape} and {other.shape}")
-    differences = np.round(other - base, DECIMALS)
-    seeds, difference = len(differences), float(differences.mean())
-    if np.ptp(differences) == 0:
-        deviation = 0.0 if seeds > 1 else np.nan
-        return PairedTest(difference, deviation, np.nan, np.nan if difference else 1.0, np.nan, np.nan)
-    deviation = float(differences.std(ddof=1))
-    t, p = stats.ttest_1samp(differences, 0)
-    detectable = _noncentrality(seeds, level, power) * deviation / np.sqrt(seeds)
-    return PairedTest(difference, deviation, float(t), float(p), difference / deviation, float(detectable))
+    seeds, floor = len(resampled[0]), 0.0
+    differing = [one[:, 0] for one in resampled if np.any(one)]
+    if seeds > 1 and differing:
+        usual = stats.chi2.median(seeds - 1) / (seeds - 1)  # median of the estimate of a variance that is 1
+        floor = float(np.median(np.var(differing, axis=1, ddof=1)) / seeds / usual)
+    return [over_both(one, locations, floor if np.any(one) else 0.0) for one in resampled]
+
+
+def over_both(resampled: np.ndarray, locations: int, floor: float = 0.0, level: float = 0.05) -> Estimate:
+    """Return a statistic with its interval over locations and seeds together.
+
+    Every resample of the locations also draws the seeds anew, with replacement. Few seeds would vary too little among
+    themselves, by (S − 1) / S in variance, so their part is widened by as much; and since the spread of a few seeds is
+    itself uncertain, interval and p come from Student's t, with Welch and Satterthwaite's degrees of freedom.
+    With one seed only the locations vary, and the estimate says nothing about other trainings.
+
+    Args:
+        resampled: (S, 1 + resamples) the statistic of each seed, first as measured, then on resampled locations, which
+            are the same ones for all seeds; as from `resampled_f`, or a difference of two of these.
+        locations: how many there are.
+        floor: the least variance of the mean over seeds to reckon with.
+        level: 1 less what the interval should cover.
+
+    Raises:
+        ValueError: there are no seeds, or fewer than two resamples.
+    """
+    from scipy import stats
+
+    values = np.round(np.asarray(resampled, float), DECIMALS)
+    if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < 3:
+        raise ValueError(f"(seeds, 1 + resamples) values are needed, two resamples or more, not {values.shape}")
+    seeds, draws = len(values), values.shape[1] - 1
+    measured, drawn = values[:, 0].mean(), values[:, 1:]
+    each = drawn.mean(axis=0)
+    by_location, own = each.var(ddof=1), values[:, 0].var(ddof=1) / seeds if seeds > 1 else 0.0
+    by_seed = max(own, floor) if seeds > 1 else np.nan
+    shares = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), draws).T / seeds
+    widened = np.sqrt(seeds / max(seeds - 1, 1))
+    drawn_both = each + widened * ((drawn * shares).sum(axis=0) - each)
+    error = np.sqrt(drawn_both.var(ddof=1) + np.nan_to_num(by_seed) - own)
+    if locations < 2 or error == 0:  # one place says nothing of others; what never varies is what it is
+        edge, p = (np.nan, np.nan) if locations < 2 else (measured, float(measured == 0))
+        return Estimate(float(measured), edge, edge, p, np.sqrt(by_location), np.sqrt(by_seed), 0.0, np.nan, np.nan)
+    parts = [(by_location, locations - 1), (by_seed, seeds - 1)] if seeds > 1 else [(by_location, locations - 1)]
+    freedom = sum(part for part, _ in parts) ** 2 / sum(part**2 / df for part, df in parts)
+    half = stats.t.isf(level / 2, freedom) * error
+    return Estimate(
+        difference=float(measured),
+        low=float(measured - half),
+        high=float(measured + half),
+        p=float(2 * stats.t.sf(abs(measured) / error, freedom)),
+        over_locations=float(np.sqrt(by_location)),
+        over_seeds=float(np.sqrt(by_seed)),
+        error=float(error),
+        freedom=float(freedom),
+        detectable=float(_noncentrality(freedom, level) * error),
+    )
+
+
+def below(found: Estimate, margin: float) -> float:
+    """Return the one-sided p of a difference at or above a margin; small where it is surely smaller."""
+    from scipy import stats
+
+    if not found.error:
+        return np.nan if np.isnan(found.p) else float(found.difference >= margin)
+    return float(stats.t.cdf((found.difference - margin) / found.error, found.freedom))
+
+
+def resampled_mean(
+    values: np.ndarray, locations: np.ndarray, resamples: int = 2000, seed: int = 0
+) -> tuple[np.ndarray, int]:
+    """Return means of one value a sample, as measured and on resampled locations, and how many locations there are.
+
+    Args:
+        values: (samples, S), one column a seed.
+        locations: (samples,) names or numbers.
+        resamples: how many sets of locations are drawn.
+        seed: of the draws.
+
+    Returns:
+        (S, 1 + resamples) means, as `estimates` takes them, and the number of locations.
+    """
+    names, places = np.unique(np.asarray(locations), return_inverse=True)
+    sums = np.stack([np.bincount(places, column) for column in np.asarray(values, float).T], axis=1)
+    counts = np.bincount(places)
+    weights = np.concatenate([np.ones((1, len(names))), draw_locations(len(names), resamples, seed)])
+    return ((weights @ sums) / (weights @ counts)[:, None]).T, len(names)
+
+
+def _noncentrality(freedom: float, level: float, power: float = 0.8) -> float:
+    """Return the true t at which a two-sided t-test with these degrees of freedom has the power."""
+    from scipy import optimize, stats
+
+    # t² is a non-central F with (1, freedom) degrees of freedom: both tails in one call, and where
+    # scipy.stats.nct returns nan far from its centre, scipy.stats.ncf does not.
+    critical = stats.t.isf(level / 2, freedom)
+    return optimize.brentq(
+        lambda t: stats.ncf.sf(critical**2, 1, freedom, t**2) - power, 0, 10 * max(critical, 1), xtol=1e-9
+    )
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -16,15 +16,15 @@ from joblib import Parallel, delayed
 from advance_lib.analysis.activation import localisation
 from advance_lib.analysis.claims import (
     BOTH,
-    COMPARISONS,
+    LOOKED_UP,
     class_gains,
     compare,
     compare_means,
     confusions,
-    difference,
     judged,
     reliability_errors,
 )
+from advance_lib.analysis.error_rates import EXPERIMENTS, error_rates
 from advance_lib.analysis.events import (
     SHOWN,
     agreement,
@@ -32,16 +32,17 @@ from advance_lib.analysis.events import (
     distances,
     event_distribution,
     mixed_events,
+    nearest_posterior,
     recall_of_mixed,
     separations,
 )
 from advance_lib.analysis.robustness import guesses, robustness
 from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
-from advance_lib.analysis.statistics import paired_t_over_seeds
+from advance_lib.analysis.statistics import estimates, holm, resampled_f
 from advance_lib.cache import PACKAGE, UserError, code_digest, cores, digest, write_json
 from advance_lib.data.published import advance_posteriors
-from advance_lib.experiments.cells import CELLS, L_S_CELLS, PAPER_TRANSFERS, paper_scores
+from advance_lib.experiments.cells import CELLS, L_S_CELLS, PAPER_TRANSFERS, TABLES, paper_scores
 from advance_lib.experiments.prepared import prepared, world_of
 from advance_lib.experiments.profiles import PROFILES, get_profile
 from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
@@ -103,6 +104,8 @@ def code_key(profile: str) -> str:
 
 def is_stale(kept: dict) -> bool:
     """Return whether a record was made by other code than today's, or says nothing of its code."""
+    if "profile" not in kept:  # nothing was trained for it
+        return kept["code_key"] != code_digest("advance_lib.analysis.error_rates")
     return kept["profile"] not in PROFILES or kept.get("code_key") != code_key(kept["profile"])
 
 
@@ -133,29 +136,48 @@ def _rounded(table: pd.DataFrame) -> list[dict]:
     return json.loads(table.round(4).to_json(orient="records"))
 
 
-def tables(settings: Settings) -> dict:
-    """Train the twenty cells and return their scores, comparisons, claims, calibration and gains by scene."""
-    runs = runs_for(settings, *CELLS)
+def tables(settings: Settings, numbers: Sequence[int] = (1, 2, 3)) -> dict:
+    """Train the cells of the paper's tables and return scores, claims, calibration, gains by scene and the look-up.
+
+    Args:
+        settings: data, profile, seeds and device.
+        numbers: of the tables; claims about cells of others are left out.
+    """
+    cells = [cell for cell in CELLS if any(cell in TABLES[number] for number in numbers)]
+    runs = runs_for(settings, *cells)
     scenes = runs[0].config["scenes"]
-    comparisons, claims, calibration, gains = {}, {}, {}, {}
+    claims, calibration, gains, looked_up = {}, {}, {}, {}
     for split in splits_of(runs):
-        comparisons[split] = {str(n): _rounded(compare(runs, pairs, split)) for n, pairs in COMPARISONS.items()}
         claims[split] = _rounded(judged(runs, split))
         calibration[split] = reliability_errors(runs, split).round(3).to_dict()
-        gains[split] = {
-            transfer: class_gains(runs, f"{BOTH}Ls", f"{BOTH}{transfer}", split, scenes).round(2).to_dict()
-            for transfer in PAPER_TRANSFERS
-        }
+        if 1 in numbers:
+            gains[split] = {
+                transfer: class_gains(runs, f"{BOTH}Ls", f"{BOTH}{transfer}", split, scenes).round(2).to_dict()
+                for transfer in PAPER_TRANSFERS
+            }
+        if 3 in numbers:
+            pair, nearest = (LOOKED_UP, f"{BOTH}only E1"), nearest_posterior(runs[0], split)
+            looked_up[split] = _rounded(compare(runs, [pair], split, looked_up=nearest))[0]
     return record(
-        "Tables 1 to 3",
+        f"Table{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}",
         settings,
         runs,
         scores=_rounded(scores(runs)),
-        comparisons=comparisons,
         claims=claims,
         calibration=calibration,
         gains=gains,
+        looked_up=looked_up,
     )
+
+
+def rules(_: Settings) -> dict:
+    """Simulate how often rules of decision are wrong, and how often they find what is there; nothing is trained."""
+    return {
+        "what": "Simulated experiments",
+        "commit": commit(),
+        "code_key": code_digest("advance_lib.analysis.error_rates"),
+        "rows": _rounded(error_rates(EXPERIMENTS)),
+    }
 
 
 def _in_groups(groups: dict[object, list[Request]]) -> dict[object, list[Run]]:
@@ -179,16 +201,21 @@ def presets(settings: Settings) -> dict:
         groups |= {(field, cell): requests_for(replace(settings, preset=preset), cell) for cell in cells}
     finished_runs = _in_groups(groups)
     every = [run for runs in finished_runs.values() for run in runs]
+    changed = [(field, cell) for field, cell in finished_runs if field]
     effects = []
-    for (field, cell), runs in finished_runs.items():
-        for split in splits_of(every) if field else ():
+    for split in splits_of(every):
+        counts = {name: confusions(runs, split) for name, runs in finished_runs.items()}
+        found = estimates(
+            [resampled_f(counts[name]) - resampled_f(counts["", name[1]]) for name in changed],
+            next(iter(counts.values())).shape[1],
+        )
+        for (field, cell), estimate in zip(changed, found, strict=True):
+            runs = finished_runs[field, cell]
             base, other = ([_fscore(run, split) for run in some] for some in (finished_runs["", cell], runs))
-            counts = [confusions(some, split) for some in (finished_runs["", cell], runs)]
-            found = difference(*counts)
             # What is reported may be a mean over epochs; the interval is that of the best epoch's predictions, which
             # says nothing where they are the same.
-            shift = np.mean(other) - np.mean(base) - found["difference"]
-            if np.array_equal(*counts):
+            shift = np.mean(other) - np.mean(base) - estimate.difference
+            if np.array_equal(counts[field, cell], counts["", cell]):
                 shift = np.nan
             effects.append(
                 {
@@ -198,15 +225,17 @@ def presets(settings: Settings) -> dict:
                     "paper": np.mean(base),
                     "code": np.mean(other),
                     "difference": np.mean(other) - np.mean(base),
-                    "low": found["low"] + shift,
-                    "high": found["high"] + shift,
-                    "p_seeds": paired_t_over_seeds(base, other).p,
+                    "low": estimate.low + shift,
+                    "high": estimate.high + shift,
+                    "p": estimate.p if np.isfinite(shift) else np.nan,
                     "over_seeds": np.std(other, ddof=1) if len(other) > 1 else np.nan,
                     "over_epochs": np.mean([over_epochs(run, split) for run in runs]),
                 }
             )
     what = "One field of the preset at a time from the paper's choice to the code's, and all of them"
-    return record(what, settings, every, effects=_rounded(pd.DataFrame(effects)))
+    table = pd.DataFrame(effects)
+    table["p_holm"] = table.groupby("split")["p"].transform(lambda p: holm(p.to_numpy()))
+    return record(what, settings, every, effects=_rounded(table))
 
 
 def alpha_beta(settings: Settings) -> dict:
@@ -242,16 +271,14 @@ def inside(settings: Settings) -> dict:
     found = {}
     if settings.dataset == "miniature":  # only there is it known where the objects are
         looked = localisation(runs, [split])
-        measures = ("pointing", "energy")
-        found["localisation"] = _rounded(pd.concat([compare_means(looked, m, runs[0].cell) for m in measures]))
+        found["localisation"] = _rounded(compare_means(looked, ("pointing", "energy"), runs[0].cell))
         found["area"] = round(float(looked["area"].mean()), 2)
     seen = [run for run in runs if run.cell in SHOWN]
     predicted = [(run, event_distribution(run, split, known.posteriors)) for run in seen]
     mixtures = [(run, compound_of(run, split, known.posteriors)) for run in runs]
     for view, points, base in (("predicted", predicted, SHOWN[0]), ("same mixture", mixtures, f"{BOTH}Ls")):
         apart = separations(points, split)
-        table = pd.concat([compare_means(apart, measure, base) for measure in ("silhouette", "purity")])
-        found[f"separation, {view}"] = _rounded(table)
+        found[f"separation, {view}"] = _rounded(compare_means(apart, ("silhouette", "purity"), base))
     Parallel(n_jobs=cores())(delayed(guesses)(run, split) for run in runs)
     found["robustness"] = _rounded(robustness(runs, split))
     return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
@@ -411,6 +438,8 @@ def arithmetic_table(kept: dict, split: str) -> pd.DataFrame:
         Columns ``float32`` and ``bfloat16``, means over the seeds, ``±`` of each seed's deviation in float32,
         ``difference`` in points, its ``p`` by a paired t test, and ``times as fast``, seconds an epoch.
     """
+    from scipy import stats
+
     rows, table = pd.DataFrame(kept["rows"]), {}
     for cell, found in rows.groupby("cell", sort=False):
         exact, coarse = (found[found["precision"] == name].set_index("seed") for name in ("32-true", "bf16-mixed"))
@@ -420,7 +449,7 @@ def arithmetic_table(kept: dict, split: str) -> pd.DataFrame:
             "±": exact[split].std(),
             "bfloat16": coarse[split].mean(),
             "difference": (coarse[split] - exact[split]).mean(),
-            "p": paired_t_over_seeds(exact[split], coarse[split]).p,
+            "p": stats.ttest_rel(exact[split], coarse[split]).pvalue,
             "times as fast": seconds[0] / seconds[1],
         }
     return pd.DataFrame(table).T
@@ -497,6 +526,7 @@ STUDIES = {
         difficulty,
         schedules,
         arithmetics,
+        rules,
     )
 }
 

@@ -74,7 +74,7 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
     """Draw the mean of each cell with its interval, one panel a measure.
 
     Args:
-        table: from `comparisons.compare_means`, of one or more measures.
+        table: from `claims.compare_means`, of one or more measures.
         labels: measure to the label of its axis.
         marks: measure to lines to compare with, their label to their value.
     """
@@ -103,11 +103,11 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
 
 
 def readable_means(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
-    """Return a table of `comparisons.compare_means` with the approaches' short names, for a page."""
+    """Return a table of `claims.compare_means` with the approaches' short names, for a page."""
     shown = table.assign(approach=table["cell"].map(approach)).set_index(["measure", "approach"])
     least = 10.0**-decimals
-    p = shown["p"].map(lambda p: f"< {least:g}" if p < least else f"{p:.{decimals}f}")
-    return shown[["mean", "deviation", "difference", "low", "high"]].round(decimals).assign(p=p)
+    p = shown["p_holm"].map(lambda p: "–" if pd.isna(p) else f"< {least:g}" if p < least else f"{p:.{decimals}f}")
+    return shown[["mean", "deviation", "difference", "low", "high"]].round(decimals).assign(**{"p (Holm)": p})
 
 
 def _number(value: float) -> str:

@@ -11,12 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from advance_lib.analysis.claims import CHANCE, Claim, verdict
+from advance_lib.analysis.claims import GUESSED, LEVEL
 from advance_lib.analysis.scores import scores
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
 from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, heatmap, loss_colour, show, table_page
-
-OUTCOMES = {"supported": "higher", "refuted": "lower", "undecided": "undecided"}
 
 
 def learning_curves(runs: Sequence) -> Figure:
@@ -125,12 +123,12 @@ def question(base: str, other: str) -> str:
     """Return what is compared, such as ``+ L_E against L_s``; the senses are named where they are not both.
 
     Args:
-        base: baseline cell, or `comparisons.CHANCE`.
+        base: baseline cell, or one of `claims.GUESSED`.
         other: approach.
     """
     approach = Cell.named(other)
-    if base == CHANCE:
-        return f"{approach.heading} against chance"
+    if base in GUESSED:
+        return f"{approach.heading} against {base}"
     baseline = Cell.named(base)
     if baseline.senses != approach.senses:
         return f"{approach.inputs}, {approach.heading} against {baseline.inputs.lower()}, {baseline.heading}"
@@ -139,12 +137,12 @@ def question(base: str, other: str) -> str:
 
 
 def outcome(found: pd.Series) -> str:
-    """Return ``"higher"``, ``"lower"`` or ``"undecided"``: what both kinds of chance say together.
+    """Return ``"higher"``, ``"lower"`` or ``"undecided"``: what is certain of a difference.
 
     Args:
-        found: a row of `comparisons.compare`.
+        found: a row of `claims.compare` or `claims.judged`.
     """
-    return OUTCOMES[verdict(Claim("", "", found["base"], found["other"]), found)]
+    return "undecided" if not found["p_holm"] < LEVEL else "higher" if found["difference"] > 0 else "lower"
 
 
 def _number(value: float, code: str) -> str:
@@ -159,7 +157,7 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of comparisons as it should be read; what is not defined is a dash.
 
     Args:
-        table: from `comparisons.compare`.
+        table: from `claims.of_table` or `claims.compare`.
 
     Returns:
         Texts; one row a comparison, named by its `question`.
@@ -167,12 +165,10 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     rows = {
         question(row["base"], row["other"]): {
             "F-score": f"{row['f_base']:.1f} → {row['f_other']:.1f}",
-            "difference": _number(row["difference"], "+.2f"),
-            "95 % interval": f"{_number(row['low'], '+.2f')} to {_number(row['high'], '+.2f')}",
-            "p, locations (Holm)": _p(row["p_locations_holm"]),
-            "p, seeds": _p(row["p_seeds"]),
-            "Cohen's d": _number(row["effect"], "+.2f"),
-            "smallest detectable": _number(row["detectable"], ".2f"),
+            "difference": _number(row["difference"], "+.1f"),
+            "95 % interval": f"{_number(row['low'], '+.1f')} to {_number(row['high'], '+.1f')}",
+            "p (Holm)": _p(row["p_holm"]),
+            "detectable": _number(row["detectable"], ".1f"),
             "outcome": outcome(row),
         }
         for _, row in table.iterrows()
@@ -184,7 +180,7 @@ def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequen
     """Show comparisons in their readable form, with a link to all their numbers.
 
     Args:
-        tables: split to table from `comparisons.compare`.
+        tables: split to table from `claims.of_table`.
         name: of the CSV file, and the anchor.
         runs: finished runs that the comparisons rest on.
     """
@@ -193,10 +189,10 @@ def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequen
 
 
 def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw every difference with its interval over locations, one panel a split, beside the paper's own difference.
+    """Draw every difference with its interval, one panel a split, beside the paper's own difference.
 
     Args:
-        tables: split to table from `comparisons.compare`, the same comparisons in each.
+        tables: split to table from `claims.of_table`, the same comparisons in each.
 
     Returns:
         The figure; the paper's difference on ADVANCE is a grey tick where the paper has both sides.
@@ -220,7 +216,7 @@ def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:
     names = [question(row["base"], row["other"]) for _, row in table.iterrows()]
     axes[0, 0].set_yticks(range(rows), [name.replace(" against ", "\nagainst ") for name in names], fontsize=8)
     figure.supxlabel("difference of the weighted F-scores, percentage points", fontsize=10)
-    axis.plot([], [], "o-", color="black", linewidth=2.5, label="measured, 95 % interval over locations")
+    axis.plot([], [], "o-", color="black", linewidth=2.5, label="measured, 95 % interval")
     axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
     figure.legend(frameon=False, loc="outside upper right", ncols=2, fontsize=8)
     return figure

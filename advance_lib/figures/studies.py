@@ -59,7 +59,7 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     """Show one row a claim and one column a source: verdict, difference and interval in points.
 
     Args:
-        sources: heading to claims as from `comparisons.judged`, the same claims in each.
+        sources: heading to claims as from `claims.judged`, the same claims in each.
         name: of the table to download, and the anchor.
         runs: finished runs that this build's column rests on.
     """
@@ -78,7 +78,7 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
 
 
 def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the difference behind every claim with its interval over locations: columns sources, rows the tables.
+    """Draw the difference behind every claim with its interval: columns sources, rows the tables.
 
     The arguments are those of `verdict_table`; the marker tells the verdict.
     """
@@ -106,6 +106,32 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
     figure.legend(frameon=False, loc="outside upper center", ncols=3)
     figure.align_ylabels()
     figure.supxlabel("difference of the weighted F-scores in points", fontsize=9)
+    return figure
+
+
+def error_rates(rows: pd.DataFrame) -> Figure:
+    """Draw how often each rule is wrong somewhere in a family, and what share of true differences it finds.
+
+    Args:
+        rows: of the record of `studies.rules`.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), sharex="col", sharey="row", layout="constrained")
+    looks = (("#0072b2", "o"), ("#d55e00", "s"), ("#999999", "^"), ("#cc79a7", "v"))
+    styles = dict(zip(dict.fromkeys(rows["rule"]), looks, strict=True))
+    for column, (seeds, found) in zip(axes.T, rows.groupby("seeds"), strict=True):
+        for rule, (colour, marker) in styles.items():
+            mine = found[found["rule"] == rule]
+            nothing, something = mine[mine["gain"] == 0], mine[mine["gain"] != 0]
+            column[0].plot(nothing["by_seed"], 100 * nothing["family"], marker=marker, color=colour, label=rule)
+            column[1].plot(something["by_seed"], 100 * something["power"], marker=marker, color=colour)
+        column[0].axhline(5, color="black", linewidth=0.8, linestyle="--")
+        column[0].set_title(f"{seeds} seeds")
+        column[1].set_xlabel("deviation over seeds in points")
+    axes[0, 0].set(ylabel="families with a\nfalse verdict in %", ylim=(-3, 103))
+    axes[1, 0].set(ylabel="true differences\nfound in %", ylim=(-3, 103))
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=4, fontsize=9
+    )
     return figure
 
 

@@ -1,5 +1,4 @@
 import warnings
-from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -7,14 +6,16 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score
 
 from advance_lib.analysis.statistics import (
-    bootstrap_mean,
-    bootstrap_over_locations,
+    below,
     draw_locations,
+    estimates,
     holm,
     location_confusions,
-    paired_t_over_seeds,
+    over_both,
     reliability,
     reliability_error,
+    resampled_f,
+    resampled_mean,
     weighted_f,
 )
 
@@ -71,20 +72,13 @@ def test_weighted_f_is_sklearns():
     assert weighted_f(np.zeros((SCENES, SCENES))) == 0
 
 
-def test_bootstrap_is_sklearn_on_expanded_resamples():
-    truth, places, (base, other) = worlds(np.random.default_rng(1), seeds=2, locations=12, accuracies=(0.4, 0.6))
-    found = bootstrap_over_locations(
-        confusions(truth, places, base), confusions(truth, places, other), resamples=50, seed=3, level=0.9
-    )
-
-    def difference(rows):
-        old, new = (np.mean([sklearn_f(truth[rows], run[rows]) for run in runs]) for runs in (base, other))
-        return new - old
-
+def test_resampled_scores_are_sklearns_on_expanded_resamples():
+    truth, places, (runs,) = worlds(np.random.default_rng(1), seeds=2, locations=12, accuracies=(0.4,))
+    found = resampled_f(confusions(truth, places, runs), resamples=50, seed=3)
     # Locations expanded to their samples, as often as they were drawn.
-    drawn = np.array([difference(np.repeat(np.arange(len(truth)), row[places])) for row in draw_locations(12, 50, 3)])
-    p = min(1, 2 * (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / 51)
-    assert astuple(found) == pytest.approx((difference(slice(None)), *np.quantile(drawn, [0.05, 0.95]), p))
+    drawn = [np.repeat(np.arange(len(truth)), row[places]) for row in draw_locations(12, 50, 3)]
+    expected = [[sklearn_f(truth[rows], run[rows]) for rows in (slice(None), *drawn)] for run in runs]
+    assert found == pytest.approx(np.array(expected))
 
 
 def test_draws_have_as_many_locations_as_there_are():
@@ -93,71 +87,79 @@ def test_draws_have_as_many_locations_as_there_are():
     assert drawn.mean(0) == pytest.approx(np.ones(30), abs=0.25)
 
 
-def test_equal_approaches_differ_by_nothing():
-    truth, places, (runs,) = worlds(np.random.default_rng(2), seeds=5, locations=40, accuracies=(0.5,))
-    matrices = confusions(truth, places, runs)
-    assert astuple(bootstrap_over_locations(matrices, matrices, 100)) == (0, 0, 0, 1)
-    # Nor by the rounding of a sum over seeds in another order.
-    assert astuple(bootstrap_over_locations(matrices, matrices[::-1], 100)) == (0, 0, 0, 1)
+def drawn_scores(generator, seeds, locations, by_location, by_seed, resamples=400):
+    """Means over locations of a statistic whose truth is zero, as `over_both` takes them."""
+    values = by_location * generator.normal(size=(1, locations)) + by_seed * generator.normal(size=(seeds, 1))
+    weights = np.concatenate([np.ones((1, locations)), draw_locations(locations, resamples, 0)]) / locations
+    return values @ weights.T
 
 
-def test_a_clear_difference_has_the_smallest_p_and_changes_sign_with_the_order():
-    truth, places, (base, other) = worlds(np.random.default_rng(3), seeds=2, locations=100, accuracies=(0.2, 0.9))
-    matrices = confusions(truth, places, base), confusions(truth, places, other)
-    found, reverse = (bootstrap_over_locations(*order, 199) for order in (matrices, matrices[::-1]))
-    assert 0 < found.low < found.difference < found.high and found.p == pytest.approx(2 / 200)
-    assert astuple(reverse) == pytest.approx((-found.difference, -found.high, -found.low, found.p))
-
-
-def test_coverage_needs_locations():
-    generator, trials = np.random.default_rng(4), 100
-    covered = {"locations": 0, "samples": 0}
-    for trial in range(trials):
-        truth = np.repeat(generator.integers(0, SCENES, 50), 8)
-        places = np.repeat(np.arange(50), 8)
-        runs = [guesses(generator, truth, places, 0.5)], [guesses(generator, truth, places, 0.5)]
-        for unit, labels in (("locations", places), ("samples", np.arange(len(truth)))):
-            found = bootstrap_over_locations(*(confusions(truth, labels, run) for run in runs), 200, seed=trial)
-            covered[unit] += found.low <= 0 <= found.high
-    # In 1500 trials: 0.93 and 0.60; percentile intervals are a little short for so few locations.
-    assert 0.86 <= covered["locations"] / trials <= 0.99
-    assert covered["samples"] / trials < 0.75
-
-
-def test_shapes_must_agree():
-    with pytest.raises(ValueError, match="equal shapes"):
-        bootstrap_over_locations(np.ones((2, 5, 3, 3)), np.ones((2, 6, 3, 3)))
-    with pytest.raises(ValueError, match="equal shapes"):
-        paired_t_over_seeds([1, 2], [1, 2, 3])
-
-
-def test_paired_t_is_scipys():
-    base, other = np.array([60.2, 61.9, 59.4, 63.0, 60.8]), np.array([62.5, 61.7, 61.9, 64.1, 63.3])
-    found, expected = paired_t_over_seeds(base, other), stats.ttest_rel(other, base)
-    assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue))
-    assert found.difference == pytest.approx((2.3 - 0.2 + 2.5 + 1.1 + 2.5) / 5)
-    assert found.effect == pytest.approx(found.t / np.sqrt(5))
-    assert found.deviation == pytest.approx(found.difference / found.effect)
-
-
-@pytest.mark.parametrize(("seeds", "level", "power"), [(2, 0.05, 0.8), (5, 0.05, 0.8), (5, 0.01, 0.5), (30, 0.05, 0.9)])
-def test_the_detectable_difference_is_found_with_the_power(seeds, level, power):
-    generator = np.random.default_rng(seeds)
-    found = paired_t_over_seeds(np.zeros(seeds), generator.normal(0, 2, seeds), level, power)
-    trials = generator.normal(found.detectable, found.deviation, (20_000, seeds))
-    assert (stats.ttest_1samp(trials, 0, axis=1).pvalue < level).mean() == pytest.approx(power, abs=0.015)
-
-
-def test_what_seeds_cannot_tell_is_nan_without_warnings():
-    nan = np.nan
+def test_nothing_that_never_varies_is_a_difference():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        one = paired_t_over_seeds([60.0], [62.0])
-        constant = paired_t_over_seeds([60.1, 61.2, 59.3], [60.4, 61.5, 59.6])
-        same = paired_t_over_seeds([60.1, 61.2], [60.1, 61.2])
-    assert astuple(one) == pytest.approx((2, nan, nan, nan, nan, nan), nan_ok=True)
-    assert astuple(constant) == pytest.approx((0.3, 0, nan, nan, nan, nan), nan_ok=True)
-    assert astuple(same) == pytest.approx((0, 0, nan, 1, nan, nan), nan_ok=True)
+        for seeds in (1, 3):
+            same, shifted = over_both(np.zeros((seeds, 101)), 40), over_both(np.full((seeds, 101), 5.0), 40)
+            assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+            assert (shifted.difference, shifted.low, shifted.high, shifted.p) == (5, 5, 5, 0)
+        lonely = over_both(np.full((3, 101), 5.0), 1)  # one location says nothing of others
+    assert lonely.difference == 5 and np.isnan([lonely.p, lonely.low, lonely.high]).all()
+
+
+def test_without_a_draw_of_locations_it_is_the_t_test_over_seeds():
+    scores = np.array([60.2, 61.9, 59.4, 63.0, 60.8]) - 60
+    found = over_both(np.repeat(scores[:, None], 20_001, axis=1), 300)
+    expected = stats.ttest_1samp(scores, 0)
+    assert found.freedom == pytest.approx(4) and found.error == pytest.approx(stats.sem(scores), rel=0.02)
+    assert found.p == pytest.approx(expected.pvalue, rel=0.1)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)), abs=0.1)
+
+
+def test_with_one_seed_it_is_the_bootstrap_over_locations():
+    resampled = drawn_scores(np.random.default_rng(2), 1, 200, 10.0, 0.0, 4000) + 2
+    found = over_both(resampled, 200)
+    drawn = resampled[0, 1:]
+    assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.1)
+    assert found.over_locations == pytest.approx(drawn.std(ddof=1)) and np.isnan(found.over_seeds)
+    assert found.freedom == 199
+
+
+def test_an_interval_covers_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(4)
+    for by_location, by_seed in ((12.0, 0.2), (8.0, 1.0), (1.0, 2.0)):
+        found = [over_both(drawn_scores(generator, 3, 60, by_location, by_seed), 60) for _ in range(300)]
+        covered = np.mean([one.low <= 0 <= one.high for one in found])
+        assert 0.91 <= covered <= 0.99 and np.mean([one.p < 0.05 for one in found]) == pytest.approx(1 - covered)
+
+
+def test_seeds_that_agree_by_luck_are_not_believed():
+    generator = np.random.default_rng(5)
+    family = [drawn_scores(generator, 3, 60, 1.0, 2.0) for _ in range(9)]
+    lucky = np.full((3, 401), 3.0) + drawn_scores(generator, 1, 60, 1.0, 0.0)  # the same in every seed
+    alone, among = over_both(lucky, 60), estimates([*family, lucky], 60)[-1]
+    assert alone.p < 1e-6 < among.p and among.over_seeds > alone.over_seeds == pytest.approx(0, abs=1e-6)
+    usual = np.median([np.var(one[:, 0], ddof=1) / 3 for one in [*family, lucky]]) / (stats.chi2.median(2) / 2)
+    assert among.over_seeds == pytest.approx(np.sqrt(usual))
+    nothing = estimates([*family, np.zeros((3, 401))], 60)[-1]
+    assert (nothing.difference, nothing.low, nothing.high, nothing.p) == (0, 0, 0, 1)
+
+
+def test_the_detectable_difference_is_found_with_a_power_of_four_fifths():
+    found = over_both(drawn_scores(np.random.default_rng(6), 5, 80, 6.0, 1.0), 80)
+    t = np.random.default_rng(0).normal(found.detectable / found.error, 1, 200_000)
+    t /= np.sqrt(np.random.default_rng(1).chisquare(found.freedom, 200_000) / found.freedom)
+    assert (2 * stats.t.sf(abs(t), found.freedom) < 0.05).mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_below_a_margin():
+    found = over_both(drawn_scores(np.random.default_rng(7), 3, 80, 4.0, 0.5), 80)
+    assert below(found, found.difference) == 0.5 and below(found, found.high) == pytest.approx(0.025)
+    assert below(found, 99.0) < 1e-6 < 0.999 < below(found, -99.0)
+    assert below(over_both(np.zeros((2, 11)), 9), 1.0) == 0 and below(over_both(np.ones((2, 11)), 9), 1.0) == 1
+
+
+def test_values_that_cannot_be_resampled_are_refused():
+    with pytest.raises(ValueError, match=r"\(seeds, 1 \+ resamples\) values are needed"):
+        over_both(np.ones((2, 1)), 5)
 
 
 def test_holm_by_hand():
@@ -171,20 +173,12 @@ def test_holm_caps_at_one_and_does_not_count_nan():
     assert holm([]).shape == (0,)
 
 
-def test_a_mean_over_locations_by_hand():
+def test_means_over_locations_by_hand():
     """Two locations, with means 1 and 4 and two and one samples: drawn again, the mean is 1, 2 or 4."""
-    found = bootstrap_mean(np.array([0.0, 2.0, 4.0]), np.array(["a", "a", "b"]), resamples=4000)
-    assert found.difference == pytest.approx(2) and (found.low, found.high) == (1, 4)
-
-
-def test_an_interval_of_a_mean_covers_the_truth_as_often_as_it_says():
-    generator, hits = np.random.default_rng(0), 0
-    for _ in range(200):
-        places = np.repeat(np.arange(40), 3)
-        values = np.repeat(generator.normal(size=40), 3) + 0.3 * generator.normal(size=120)  # samples share their place
-        found = bootstrap_mean(values, places, resamples=300)
-        hits += found.low <= 0 <= found.high
-    assert 0.88 <= hits / 200 <= 0.99
+    values = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])  # the second seed is one higher
+    means, locations = resampled_mean(values, np.array(["a", "a", "b"]), resamples=400)
+    assert locations == 2 and means[:, 0] == pytest.approx([2, 3])
+    assert set(np.round(means[0], 9)) == {1, 2, 4} and means[1] == pytest.approx(means[0] + 1)
 
 
 def test_reliability_by_hand():

@@ -19,11 +19,11 @@ PAIRS = (("image/Ls", "image+sound/Ls"), ("image+sound/Ls", "image+sound/E"), (C
 
 @pytest.fixture
 def table():
-    """What `compare` gives; the first difference is certain, the second is not, the third has one seed."""
-    rows = [(-2.5, -4.0, -1.0, 0.002, 0.01), (0.5, -1.0, 2.0, 0.4, 0.3), (9.0, 5.0, 13.0, 0.0005, np.nan)]
-    found = pd.DataFrame(rows, columns=["difference", "low", "high", "p_locations_holm", "p_seeds"])
+    """What `compare` gives; the first difference is certain, the second is not."""
+    rows = [(-2.5, -4.0, -1.0, 0.002), (0.5, -1.0, 2.0, 0.4), (9.0, 5.0, 13.0, 0.0005)]
+    found = pd.DataFrame(rows, columns=["difference", "low", "high", "p_holm"])
     found["base"], found["other"] = zip(*PAIRS, strict=True)
-    return found.assign(f_base=50.0, f_other=50 + found["difference"], effect=[-1.2, 0.3, np.nan], detectable=np.nan)
+    return found.assign(f_base=50.0, f_other=50 + found["difference"], detectable=np.nan)
 
 
 def test_questions_name_the_senses_where_they_differ():
@@ -57,9 +57,9 @@ def test_an_approach_of_ones_own_has_no_tick_of_the_papers(table):
 def test_a_readable_table_says_what_is_not_defined(table):
     shown = results.readable_comparisons(table)
     assert shown["outcome"].tolist() == ["lower", "undecided", "higher"]
-    assert shown["difference"].tolist() == ["−2.50", "+0.50", "+9.00"]
-    assert shown["95 % interval"].iloc[0] == "−4.00 to −1.00"
-    assert shown.iloc[2][["p, locations (Holm)", "p, seeds", "Cohen's d"]].tolist() == ["< 0.001", "–", "–"]
+    assert shown["difference"].tolist() == ["−2.5", "+0.5", "+9.0"]
+    assert shown["95 % interval"].iloc[0] == "−4.0 to −1.0"
+    assert shown.iloc[2][["p (Holm)", "detectable"]].tolist() == ["< 0.001", "–"]
 
 
 def test_the_file_behind_a_readable_table_holds_numbers(table, build):
