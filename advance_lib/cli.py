@@ -317,7 +317,9 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     )
     command.set_defaults(run=study)
     command.add_argument(
-        "name", help="tables, presets, alpha_beta, inside, hearing, reasons, difficulty, schedules, arithmetics, rules"
+        "name",
+        help="tables, presets, alpha_beta, baselines, inside, hearing, reasons, difficulty, schedules, arithmetics or "
+        "rules",
     )
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")

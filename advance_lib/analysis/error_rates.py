@@ -25,6 +25,7 @@ class Experiment:
         by_location: deviation of an approach's difference from place to place, in points at one location.
         by_seed: deviation of an approach's score from training to training, in points.
         by_both: deviation of what is left, at one location of one training, in points.
+        uneven: a quarter of the approaches vary as many times as much over the seeds.
         gain: true difference of the first half of the approaches, in points; the others have none.
     """
 
@@ -34,14 +35,17 @@ class Experiment:
     by_location: float = 25.0
     by_seed: float = 1.5
     by_both: float = 20.0
+    uneven: float = 1.0
     gain: float = 0.0
 
 
 # From seeds that hardly matter to seeds that matter as much as the places; three seeds as in the book, five as kept.
 EXPERIMENTS = {
-    f"{seeds} seeds, {by_seed} points apart, gain {gain}": Experiment(seeds=seeds, by_seed=by_seed, gain=gain)
+    f"{seeds} seeds, {by_seed} points apart, {'even' if uneven == 1 else 'uneven'}, gain {gain}": Experiment(
+        seeds=seeds, by_seed=by_seed, uneven=uneven, gain=gain
+    )
     for seeds in (3, 5)
-    for by_seed in (0.5, 1.5, 3.0)
+    for by_seed, uneven in ((0.5, 1.0), (1.5, 1.0), (3.0, 1.0), (0.5, 3.0), (1.5, 3.0))
     for gain in (0.0, 6.0)
 }
 
@@ -50,9 +54,10 @@ def simulated(experiment: Experiment, generator: np.random.Generator) -> np.ndar
     """Return (questions, seeds, locations) differences from a common baseline, in points."""
     e = experiment
     shape = (e.questions + 1, e.seeds, e.locations)
+    factors = np.where(np.arange(shape[0]) % 4 == 1, e.uneven, 1.0)  # not the baseline, which comes first
     each = (
         generator.normal(0, e.by_location / np.sqrt(2), (shape[0], 1, shape[2]))
-        + generator.normal(0, e.by_seed / np.sqrt(2), (*shape[:2], 1))
+        + generator.normal(0, e.by_seed / np.sqrt(2), (*shape[:2], 1)) * factors[:, None, None]
         + generator.normal(0, e.by_both / np.sqrt(2), shape)
     )
     gains = np.where(np.arange(e.questions) < e.questions // 2, e.gain, 0.0)
@@ -98,9 +103,9 @@ def error_rates(experiments: Mapping[str, Experiment], repetitions: int = 250, s
         seed: of the simulation.
 
     Returns:
-        One row an ``experiment`` and ``rule``: its ``seeds``, ``by_seed`` and ``gain``; ``family``, the share of
-        repetitions with a false verdict about an approach without a difference, and ``power``, the share of the true
-        differences that were found (nan where there are none).
+        One row an ``experiment`` and ``rule``: its ``seeds``, ``by_seed``, ``uneven`` and ``gain``;
+        ``family``, the share of repetitions with a false verdict about an approach without a difference, and
+        ``power``, the share of the true differences that were found (nan where there are none).
     """
     rows = []
     for name, experiment in experiments.items():
@@ -111,6 +116,6 @@ def error_rates(experiments: Mapping[str, Experiment], repetitions: int = 250, s
             certain = np.stack([one[rule] for one in told])
             power = certain[:, there].mean() if there.any() else np.nan
             about = {"experiment": name, "seeds": experiment.seeds, "by_seed": experiment.by_seed}
-            about |= {"gain": experiment.gain, "rule": rule}
+            about |= {"uneven": experiment.uneven, "gain": experiment.gain, "rule": rule}
             rows.append(about | {"family": certain[:, ~there].any(axis=1).mean(), "power": power})
     return pd.DataFrame(rows)

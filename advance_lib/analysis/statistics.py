@@ -136,7 +136,8 @@ def estimates(resampled: Sequence[np.ndarray], locations: int) -> list[Estimate]
     """Return a family of statistics, each with its interval over locations and seeds together.
 
     Two or three seeds can agree by luck, and a difference would look certain. So none is taken to vary less over the
-    seeds than the family does in the median (corrected for the skewness of few seeds).
+    seeds than the family does in the median (corrected for the skewness of few seeds). That median is known better than
+    a single variance: it counts as many degrees of freedom as a quarter of the family, since baselines are shared.
 
     Args:
         resampled: of each, as `over_both` takes it, all with the same seeds.
@@ -149,10 +150,13 @@ def estimates(resampled: Sequence[np.ndarray], locations: int) -> list[Estimate]
     if seeds > 1 and differing:
         usual = stats.chi2.median(seeds - 1) / (seeds - 1)  # median of the estimate of a variance that is 1
         floor = float(np.median(np.var(differing, axis=1, ddof=1)) / seeds / usual)
-    return [over_both(one, locations, floor if np.any(one) else 0.0) for one in resampled]
+    freedom = (seeds - 1) * max(1.0, len(differing) / 4)
+    return [over_both(one, locations, floor if np.any(one) else 0.0, freedom) for one in resampled]
 
 
-def over_both(resampled: np.ndarray, locations: int, floor: float = 0.0, level: float = 0.05) -> Estimate:
+def over_both(
+    resampled: np.ndarray, locations: int, floor: float = 0.0, of_floor: float = 1.0, level: float = 0.05
+) -> Estimate:
     """Return a statistic with its interval over locations and seeds together.
 
     Every resample of the locations also draws the seeds anew, with replacement. Few seeds would vary too little among
@@ -165,6 +169,7 @@ def over_both(resampled: np.ndarray, locations: int, floor: float = 0.0, level: 
             are the same ones for all seeds; as from `resampled_f`, or a difference of two of these.
         locations: how many there are.
         floor: the least variance of the mean over seeds to reckon with.
+        of_floor: its degrees of freedom.
         level: 1 less what the interval should cover.
 
     Raises:
@@ -187,7 +192,9 @@ def over_both(resampled: np.ndarray, locations: int, floor: float = 0.0, level: 
     if locations < 2 or error == 0:  # one place says nothing of others; what never varies is what it is
         edge, p = (np.nan, np.nan) if locations < 2 else (measured, float(measured == 0))
         return Estimate(float(measured), edge, edge, p, np.sqrt(by_location), np.sqrt(by_seed), 0.0, np.nan, np.nan)
-    parts = [(by_location, locations - 1), (by_seed, seeds - 1)] if seeds > 1 else [(by_location, locations - 1)]
+    parts = [(by_location, locations - 1)]
+    if seeds > 1:
+        parts.append((by_seed, of_floor if own < floor else seeds - 1))
     freedom = sum(part for part, _ in parts) ** 2 / sum(part**2 / df for part, df in parts)
     half = stats.t.isf(level / 2, freedom) * error
     return Estimate(

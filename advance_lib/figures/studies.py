@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from advance_lib.analysis.studies import origin, reference
+from advance_lib.analysis.claims import LEVEL
+from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, heatmap, loss_colour, table_page
@@ -77,6 +78,47 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     return table_page(page, table, name, runs)
 
 
+def signed(row: pd.Series | dict) -> str:
+    """Return a difference with its interval, such as ``+2.4 (+0.7 to +4.3)``, and a star where it is certain."""
+    text = f"{row['difference']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})".replace("-", "−")
+    return text + (" *" if row["p_holm"] < LEVEL else "")
+
+
+def named(cell: str) -> str:
+    """Return the short name of an approach; what is no cell keeps its own."""
+    return Cell.named(cell).short if "/" in cell else cell
+
+
+def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], split: str) -> pd.DataFrame:
+    """Return each transfer's difference from L_s under several readings of α; a star marks what is certain.
+
+    Args:
+        readings: of the record of `studies.alpha_beta`.
+        split: whose scores.
+    """
+    columns = {
+        way: {
+            named(row["other"]): f"{signed(row)}, α = {row['alpha']:g}" if "chosen" in way else signed(row)
+            for row in found[split]
+        }
+        for way, found in readings.items()
+    }
+    return pd.DataFrame(columns).fillna("–")
+
+
+def baseline_table(rows: Sequence[Mapping]) -> pd.DataFrame:
+    """Return each approach's F-score and its differences from the photograph alone and from L_s with both senses.
+
+    Args:
+        rows: of one split, from the record of `studies.baselines`.
+    """
+    table: dict[str, dict[str, object]] = {}
+    for row in rows:
+        entry = table.setdefault(named(row["other"]), {"F-score": f"{row['f_other']:.1f}"})
+        entry["against image alone" if row["base"] == "image/Ls" else "against image + sound, L_s"] = signed(row)
+    return pd.DataFrame.from_dict(table, orient="index").fillna("–")
+
+
 def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw the difference behind every claim with its interval: columns sources, rows the tables.
 
@@ -113,12 +155,13 @@ def error_rates(rows: pd.DataFrame) -> Figure:
     """Draw how often each rule is wrong somewhere in a family, and what share of true differences it finds.
 
     Args:
-        rows: of the record of `studies.rules`.
+        rows: of the record of `studies.rules`; those in which some approaches vary more than others are not drawn.
     """
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), sharex="col", sharey="row", layout="constrained")
     looks = (("#0072b2", "o"), ("#d55e00", "s"), ("#999999", "^"), ("#cc79a7", "v"))
     styles = dict(zip(dict.fromkeys(rows["rule"]), looks, strict=True))
-    for column, (seeds, found) in zip(axes.T, rows.groupby("seeds"), strict=True):
+    even = rows[rows["uneven"] == 1]
+    for column, (seeds, found) in zip(axes.T, even.groupby("seeds"), strict=True):
         for rule, (colour, marker) in styles.items():
             mine = found[found["rule"] == rule]
             nothing, something = mine[mine["gain"] == 0], mine[mine["gain"] != 0]
@@ -202,7 +245,8 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     The grid is that of `studies.alpha_beta`; what the tables use is marked in grey.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", width_ratios=(1, 1.15))
-    mean = grid[grid["transfer"] == "E"].pivot_table(index="beta", columns="alpha", values="validation")
+    of_e = grid[(grid["transfer"] == "E") & grid["alpha"].isin(ALPHAS_WITH_BETAS)]
+    mean = of_e.pivot_table(index="beta", columns="alpha", values="validation")
     heatmap(mean.sort_index(ascending=False), left, cmap="mako_r", annot=True, fmt=".1f", cbar=False)
     left.set(title="validation F-score in %, L_s + αL_E", xlabel="α", ylabel="β")
     corner = list(mean.columns).index(ALPHA), list(mean.index[::-1]).index(BETA)

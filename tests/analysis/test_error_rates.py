@@ -33,6 +33,6 @@ def test_the_rule_keeps_its_word_where_uncorrected_seeds_do_not():
 
 
 def test_every_experiment_has_one_with_a_gain_beside_it():
-    settings = [(e.seeds, e.by_seed) for e in EXPERIMENTS.values()]
+    settings = [(e.seeds, e.by_seed, e.uneven) for e in EXPERIMENTS.values()]
     assert all(settings.count(one) == 2 for one in settings)
     assert {e.gain > 0 for e in EXPERIMENTS.values()} == {True, False}

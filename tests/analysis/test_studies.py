@@ -9,6 +9,7 @@ from scipy.stats import ttest_1samp
 from sklearn.metrics import f1_score
 
 from advance_lib.analysis import studies
+from advance_lib.analysis.statistics import holm
 from advance_lib.cache import UserError, digest
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, PAPER_TRANSFERS
 from advance_lib.experiments.prepared import Prepared, prepared
@@ -139,17 +140,45 @@ def test_a_mean_over_epochs_moves_the_interval_with_it(settings, asked):
         assert tested[column] == pytest.approx(order[column] + 2, abs=1e-3)
 
 
-def test_the_grid_holds_validation_scores_alone(settings, asked):
-    grid = pd.DataFrame(studies.alpha_beta(settings)["grid"])
-    assert list(grid.columns) == ["transfer", "alpha", "beta", "seed", "validation"]
+def test_the_search_looks_at_validation_scores_alone(settings, asked):
+    found = studies.alpha_beta(replace(settings, seeds=(0, 1, 2)))
+    grid = pd.DataFrame(found["grid"])
+    assert list(grid.columns) == ["transfer", "alpha", "beta", "seed", "validation"] and set(grid["seed"]) == {0, 1}
     e = grid[grid["transfer"] == "E"]
-    assert {*zip(e["alpha"], e["beta"], strict=True)} == {(a, b) for a in studies.ALPHAS for b in studies.BETAS}
+    with_betas = {(a, b) for a in studies.ALPHAS_WITH_BETAS for b in studies.BETAS}
+    assert {*zip(e["alpha"], e["beta"], strict=True)} == {(a, BETA) for a in studies.ALPHAS} | with_betas
     others = grid[~grid["transfer"].isin(["E", "none"])]
-    assert set(others["beta"]) == {BETA} and set(others["transfer"]) == {*PAPER_TRANSFERS} - {"E"}
+    assert set(others["beta"]) == {BETA} and set(others["transfer"]) == {*studies.SEARCHED} - {"E"}
     weighed = grid[grid["transfer"] != "none"]
     expected = 50 + weighed["alpha"] + weighed["beta"] + weighed["seed"]
     assert np.allclose(weighed["validation"], expected, atol=1e-3)
     assert len(grid[grid["transfer"] == "none"]) == 2 and ALPHA in studies.ALPHAS
+    assert found["chosen"] == dict.fromkeys(studies.SEARCHED, max(studies.ALPHAS))  # these scores rise with α
+
+
+def test_a_chosen_weight_is_tested_with_all_seeds(settings, asked):
+    found = studies.alpha_beta(replace(settings, seeds=(0, 1, 2)))
+    weighed = {(r.cell.transfer, r.alpha) for r in asked if r.seed == 2 and r.cell.transfer}
+    assert weighed == {(t, a) for t in studies.SEARCHED for a in (ALPHA, max(studies.ALPHAS))}
+    for way, rows in found["readings"].items():
+        other = PAPER_TRANSFERS if "mean" in way else studies.SEARCHED
+        assert [row["other"] for row in rows["test"]] == [f"image+sound/{transfer}" for transfer in other]
+        assert {row["alpha"] for row in rows["test"]} == {max(studies.ALPHAS) if "chosen" in way else ALPHA}
+    averaged = {r.cell.transfer for r in asked if differences(r.settings.preset)}
+    assert averaged == set(PAPER_TRANSFERS)
+    assert [row["where"] for row in found["claims"]["test"]] == ["Table 1"] * 10
+
+
+def test_what_needs_no_events_stands_beside_the_transfers(tiny, quick, monkeypatch):
+    monkeypatch.setattr("advance_lib.experiments.runs.cores", lambda: 1)
+    found = studies.baselines(Settings(str(tiny), quick, 2, "cpu"))
+    rows = pd.DataFrame(found["compared"]["test"])
+    ours = {*studies.REMEDIES, "late fusion", "linear probe"}
+    transfers = {f"image+sound/{name}" for name in PAPER_TRANSFERS}
+    assert set(rows.loc[rows["base"] == "image/Ls", "other"]) == ours | transfers | {"image+sound/Ls"}
+    assert set(rows.loc[rows["base"] == "image+sound/Ls", "other"]) == ours | transfers
+    assert rows["p_holm"].tolist() == pytest.approx(holm(rows["p"].to_numpy()), abs=1e-3)
+    assert set(found["weights"]) == {0, 1} and found["strength"] > 0
 
 
 def test_the_reasons_cover_every_approach_on_training_and_test_pairs(tiny, quick, monkeypatch):

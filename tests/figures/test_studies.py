@@ -98,7 +98,8 @@ def test_the_grid_as_a_map_and_as_curves():
         ]
     )
     left, right = studies.weight_maps(grid).axes
-    assert {text.get_text() for text in left.texts} >= {"51.1", "71.0"}  # means: least α without β, both largest
+    # Means: least α without β, both largest; the map has no α that was tried with one β alone.
+    assert {text.get_text() for text in left.texts} >= {"51.1", "71.0"} and len(left.texts) == 3 * len(BETAS)
     assert np.allclose(left.patches[0].get_xy(), (1, 2))  # α = 0.1 is the second column, β = 0.001 third from above
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["L_s", "+ L_E", "+ L_KL|Na"]
 
