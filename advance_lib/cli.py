@@ -132,9 +132,11 @@ def study(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments)
     default = Settings()  # what differs from it is part of the name, so that no record overwrites another's
     others = [word for word, usual in zip(_words(settings), _words(default), strict=True) if word != usual]
-    options = {name: value for name in ("worlds", "difficulties", "odds") if (value := getattr(arguments, name))}
-    if options and arguments.name != "difficulty":
-        raise UserError(f"--{next(iter(options))} is for the study 'difficulty' only")
+    whose = {"worlds": "difficulty", "difficulties": "difficulty", "odds": "difficulty", "numbers": "tables"}
+    options = {name: value for name in whose if (value := getattr(arguments, name))}
+    for name in options:
+        if whose[name] != arguments.name:
+            raise UserError(f"--{name} is for the study '{whose[name]}' only")
     others += ["tried"] if options else []
     name = "-".join([arguments.name, Path(settings.dataset).name, *others])
     print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json", **options))
@@ -322,6 +324,7 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
         "rules",
     )
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
+    command.add_argument("--numbers", type=int, nargs="+", metavar="N", help="tables: which (default: all three)")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
     command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")

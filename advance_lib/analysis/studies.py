@@ -126,10 +126,18 @@ def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) 
         "networks": asdict(settings.sources),
         "commit": commit(),
         "code_key": code_key(settings.profile),
-        "environment": environment(settings.device),
+        "environment": _environment(settings, runs),
         "minutes of training": round(sum(run.metrics["seconds"] for run in runs) / 60, 1),
         **found,
     }
+
+
+def _environment(settings: Settings, runs: Sequence[Run]) -> dict[str, str]:
+    """Return devices and versions that the runs say; those of this machine where there are none."""
+    said = [run.config.get("environment", {}) for run in runs] or [{}]
+    here = environment(settings.device)
+    found = {name: list(dict.fromkeys(one[name] for one in said if name in one)) for name in here}
+    return {name: " and ".join(values) if (values := found[name]) else here[name] for name in here}
 
 
 def splits_of(runs: Sequence[Run]) -> list[str]:
