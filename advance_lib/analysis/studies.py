@@ -379,7 +379,7 @@ def hearing(settings: Settings) -> dict:
         raise UserError(f"{data.folder}: ADVANCE has no scene '{unknown[0]}', so there is nothing to compare with")
     settings = replace(settings, sources=Sources(audio="mn04"))
     known = prepared(settings).knowledge
-    y = known.soft_responses
+    y = known.soft_responses[: len(data.catalogue)]  # those of an exam come last
     measured = pd.DataFrame(known.posteriors.T, published.index, data.scenes)
     published = published[data.scenes]
     frequent = (measured.max(axis=1) + published.max(axis=1)).nlargest(24).index

@@ -60,18 +60,20 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     """Show one row a claim and one column a source: verdict, difference and interval in points.
 
     Args:
-        sources: heading to claims as from `claims.judged`, the same claims in each.
+        sources: heading to claims as from `claims.judged`; the first has them all.
         name: of the table to download, and the anchor.
         runs: finished runs that this build's column rests on.
     """
     table = next(iter(sources.values()))[["where", "claim"]]
     for source, found in sources.items():
-        table = table.assign(**{source: [
-            f"{VERDICTS[row.verdict][0]} {row.verdict}, {row.difference:+.1f} [{row.low:+.1f}, {row.high:+.1f}]"
+        texts = {
+            row.claim: f"{VERDICTS[row.verdict][0]} {row.verdict}, "
+            f"{row.difference:+.1f} ({row.low:+.1f} to {row.high:+.1f})"
             for row in found.itertuples()
-        ]})  # fmt: skip
+        }
+        table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
-    by_symbol = {symbol: colour for symbol, colour, *_ in VERDICTS.values()}
+    by_symbol = {symbol: colour for symbol, colour, *_ in VERDICTS.values()} | {"–": "transparent"}
     coloured = table.map(lambda text: f'<div style="background: {by_symbol[text[0]]}; color: black; padding: 0 0.4em">'
                                       f'{text.replace(", ", "<br>", 1)}</div>')  # fmt: skip
     page = coloured.to_html(border=0, escape=False, index_names=False)
@@ -124,7 +126,8 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
 
     The arguments are those of `verdict_table`; the marker tells the verdict.
     """
-    groups = next(iter(sources.values())).groupby("where", sort=False).indices
+    first = next(iter(sources.values()))
+    groups = first.groupby("where", sort=False).indices
     figure, axes = plt.subplots(
         len(groups), len(sources), figsize=(2.9 + 1.65 * len(sources), 0.3 * sum(map(len, groups.values())) + 2.4),
         sharex="row", sharey="row", squeeze=False, height_ratios=[len(rows) + 1 for rows in groups.values()],
@@ -132,12 +135,14 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
     )  # fmt: skip
     for line, (where, rows) in zip(axes, groups.items(), strict=True):
         for axis, found in zip(line, sources.values(), strict=True):
-            for height, row in enumerate(found.iloc[rows].itertuples()):
+            claims = list(first.iloc[rows]["claim"])
+            for row in found[found["claim"].isin(claims)].itertuples():
+                height = claims.index(row.claim)
                 colour, (_, _, marker, filled) = loss_colour(row.other), VERDICTS[row.verdict]
                 axis.plot([row.low, row.high], [height, height], color=colour, linewidth=2)
                 axis.plot(row.difference, height, marker, color=colour, markerfacecolor=colour if filled else "white")
             axis.axvline(0, color="black", linewidth=0.8)
-            axis.set_yticks(range(len(rows)), found.iloc[rows]["claim"], fontsize=8)
+            axis.set_yticks(range(len(rows)), claims, fontsize=8)
             axis.set_ylim(len(rows) - 0.4, -0.6)
             axis.tick_params(axis="x", labelsize=8)
         line[0].set_ylabel(where, fontsize=9)
