@@ -79,10 +79,10 @@ slides: book  ## cut the book's pages into slides for teaching
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
-	$(BIN)/advance study tables --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
+	for study in tables alpha_beta baselines inside; do \
+		$(BIN)/advance study $$study --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE) || exit; done
 	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
-	$(BIN)/advance study inside --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
-	$(BIN)/advance study alpha_beta --seeds 2 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
+	$(BIN)/python workflow/pages.py findings
 
 clean:  ## delete everything generated, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache .snakemake

@@ -227,6 +227,31 @@ def refresh_checked_outputs(chapter: Path) -> None:
         nbformat.write(source, partial)
 
 
+def write_findings(file: Path, text: str) -> None:
+    """Write what the kept records say between the marks of a Markdown file.
+
+    Raises:
+        UserError: the marks are not there.
+    """
+    before, mark, rest = file.read_text(encoding="utf-8").partition("<!-- findings -->\n")
+    _, end, after = rest.partition("<!-- end of findings -->")
+    if not mark or not end:
+        raise UserError(f"{file}: no lines '<!-- findings -->' and '<!-- end of findings -->' to write between")
+    with written_whole(file) as partial:
+        partial.write_text(f"{before}{mark}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def findings_of(checkout: Path) -> dict[Path, str]:
+    """Return what README and the front page say of the results, from the kept records."""
+    from advance_lib.analysis.findings import findings, results_table, written
+
+    told = findings()
+    return {
+        checkout / "README.md": written(told, results_table()),
+        checkout / "book" / "introduction.md": written(told),
+    }
+
+
 def parameters_of(asked: Asked) -> dict[str, object]:
     """Return the parameters of a chapter: the four usual ones, and what departs from the book's own choices."""
     seeds = int(asked.seeds) if asked.seeds.isdigit() else asked.seeds
@@ -282,6 +307,7 @@ def main(argv: list[str] | None = None) -> int:
         "slides": "cut the built pages into slides and print the first one",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
         "dataset": "print the dataset as every step is given it",
+        "findings": "for authors: write what the kept records say into README and the front page",
     }
     for name, text in texts.items():
         step = steps.add_parser(name, help=text, description=text)
@@ -300,7 +326,10 @@ def main(argv: list[str] | None = None) -> int:
                 refresh_checked_outputs(notebook)
             return 0
         asked = requested(dict(pair.partition("=")[::2] for pair in arguments.asked))
-        if arguments.step == "chapter":
+        if arguments.step == "findings":
+            for file, text in findings_of(CHECKOUT).items():
+                write_findings(file, text)
+        elif arguments.step == "chapter":
             book = {"book": asked.slug} if arguments.notebook.stem == "status" else {}  # it reports on the others
             execute_chapter(arguments.notebook, arguments.executed, parameters_of(asked) | book)
         elif arguments.step == "build":

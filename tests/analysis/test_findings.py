@@ -1,0 +1,102 @@
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from advance_lib.analysis import findings, studies
+from advance_lib.analysis.claims import BOTH
+from advance_lib.analysis.findings import OLDER
+from advance_lib.cache import UserError, write_json
+from advance_lib.experiments.cells import PAPER_TRANSFERS, TABLES
+from pages import findings_of, write_findings
+
+CHECKOUT = studies.RESULTS.parent
+
+
+def test_readme_and_front_page_say_what_the_records_say():
+    """To be renewed by `python workflow/pages.py findings`."""
+    for file, text in findings_of(CHECKOUT).items():
+        found = re.search(r"<!-- findings -->\n(.*)<!-- end of findings -->", file.read_text(), re.DOTALL)
+        assert found and found[1].strip() == text.strip(), file
+
+
+def test_every_record_of_trained_networks_says_which_code_made_it():
+    for path in sorted(studies.RESULTS.glob("*.json")):
+        kept = json.loads(path.read_text())
+        if "code_key" in kept and "data" in kept:
+            assert studies.is_stale(kept) == ("older code" in studies.origin(kept)), path
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    """Records in which added sound costs 5 points on one set and gains 2 on the other."""
+    monkeypatch.setattr(studies, "RESULTS", tmp_path)
+    key = studies.code_key("mini")
+    scores = [
+        {"cell": cell, "seed": seed, "split": "exam", "precision": 0.0, "recall": 0.0, "fscore": 50.0 + number + seed}
+        for number, cell in enumerate(TABLES[1])
+        for seed in (0, 2)
+    ]
+
+    def row(base, other, difference, p):
+        ends = {"low": difference - 1, "high": difference + 1}
+        return {"base": base, "other": other, "difference": difference, "p_holm": p} | ends
+
+    for name, added in (("tables-miniature", -5.0), ("tables-real-pairs-5k", 2.0)):
+        claims = [row("image/Ls", f"{BOTH}Ls", added, 0.01 if added < 0 else 0.3)]
+        claims += [row(f"{BOTH}Ls", f"{BOTH}{t}", n + 1.0, 0.2) for n, t in enumerate(PAPER_TRANSFERS)]
+        claims.append(row("chance", f"{BOTH}only E1", 9.0, 0.001))
+        looked_up = {"f_base": 20.0, "f_other": 18.0}
+        kept = {"profile": "mini", "code_key": key, "scores": scores, "claims": {"exam": claims}}
+        write_json(tmp_path / f"{name}.json", kept | {"looked_up": {"exam": looked_up}})
+    readings = [row(f"{BOTH}Ls", f"{BOTH}{t}", 4.0, 0.01) | {"alpha": 10.0, "f_other": 60.0} for t in PAPER_TRANSFERS]
+    ways = {"α chosen on validation": {"exam": readings}}
+    write_json(tmp_path / "alpha_beta-miniature.json", {"profile": "mini", "code_key": key, "readings": ways})
+    compared = [{"other": name, "f_other": 50.0 + n} for n, name in enumerate([f"{BOTH}E", f"{BOTH}Ls", "late fusion"])]
+    for name in ("baselines-miniature", "baselines-real-pairs-5k"):
+        write_json(tmp_path / f"{name}.json", {"profile": "mini", "code_key": key, "compared": {"exam": compared}})
+    return tmp_path
+
+
+def test_a_loss_and_a_gain_are_told_from_one_point_of_view(records):
+    told = findings.added_sound()
+    assert "on the miniature 5.0 points below (4.0 to 6.0; certain)" in told
+    assert "on real pairs 2.0 points above (1.0 to 3.0; not certain)" in told
+
+
+def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
+    assert (
+        "On the miniature, E changes image + sound by +5.0 points (+4.0 to +6.0; not certain)" in findings.transfers()
+    )
+    assert "none of the five" not in findings.chosen_weights() and "5 of the five" in findings.chosen_weights()
+    assert "late fusion reaches 52.0, the best transfer, L_E, 50.0" in findings.without_events()
+    assert "18.0" in findings.without_labels() and "20.0" in findings.without_labels()
+
+
+def test_the_table_is_the_papers_and_ours(records):
+    table = findings.results_table()
+    assert list(table.index) == ["ADVANCE, the paper", "the miniature, exam", "real pairs, exam"]
+    assert table.loc["ADVANCE, the paper", "image"] == "72.85 ± 0.57"
+    assert table.loc["real pairs, exam", "image"] == "52.0 ± 1.4"
+    text = findings.written(["one", "two"], table)
+    assert text.splitlines()[0].count("\\|") == 4 and text.endswith("1. one\n2. two\n")
+
+
+def test_what_older_code_made_is_marked(records):
+    assert OLDER not in "".join(findings.findings())
+    path = records / "tables-miniature.json"
+    write_json(path, json.loads(path.read_text()) | {"code_key": "another"})
+    assert findings.added_sound().count(OLDER) == 1 and OLDER in findings.without_labels()
+    assert "the miniature (made by older code), exam" in findings.results_table().index
+
+
+def test_findings_are_written_between_their_marks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- findings -->\nold\n<!-- end of findings -->\nafter\n")
+    write_findings(page, "new")
+    assert page.read_text() == "before\n<!-- findings -->\n\nnew\n<!-- end of findings -->\nafter\n"
+    page.write_text("nothing")
+    with pytest.raises(UserError, match=r"page\.md: no lines '<!-- findings -->'"):
+        write_findings(page, "new")
+    assert page.read_text() == "nothing" and isinstance(findings.results_table(), pd.DataFrame)
