@@ -38,7 +38,7 @@ class Assumptions:
     """What nobody measured here; `dataclasses.replace` changes one of them.
 
     Attributes:
-        utilisation: share of the peak that training reaches on the GPU.
+        utilisation: share of the peak that training reaches on the GPU; so much was measured once, on an H100.
         peak: of the GPU, FLOP/s in bfloat16; H100 SXM, data sheet, dense.
         bandwidth: of its memory, bytes/s; H100 SXM, data sheet.
         device_memory: of the GPU, bytes; H100 SXM, data sheet.
@@ -49,7 +49,7 @@ class Assumptions:
         disk: of one node, bytes.
     """
 
-    utilisation: float = 0.25
+    utilisation: float = 0.08
     peak: float = 989e12
     bandwidth: float = 3.35e12
     device_memory: float = 80e9
