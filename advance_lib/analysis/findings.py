@@ -1,6 +1,6 @@
 """What came out, in sentences with numbers, from the kept records: README and front page show nothing else.
 
-Chapter: Introduction.
+Chapter: The claims.
 """
 
 from collections.abc import Mapping, Sequence

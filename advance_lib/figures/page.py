@@ -19,6 +19,7 @@ import soundfile
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image as Picture
 from PIL import ImageOps
 
@@ -36,6 +37,8 @@ LOSS_COLOURS = {
     "E": "#c1121f",
     "E1": "#e5737c",
 }
+# As approaches are called in texts.
+LOSS = re.compile(r"(?<![A-Za-z0-9_])L_((?:SQ|KL)\|N|E[12]?|s)(?:(?<=N)(a|v\+a))?(?![\w|])")
 # One colour and one marker a scene throughout the book: water blue, plants green, what people built warm or grey.
 SCENE_STYLES = {
     "airport": ("#6a3d9a", "D"),
@@ -181,6 +184,8 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
     else:
         if isinstance(what, Figure):
             buffer = io.BytesIO()
+            for text in what.findobj(Text):
+                text.set_text(losses_as_mathtext(text.get_text()))
             what.savefig(buffer, format="svg", metadata={"Date": None})
             plt.close(what)
             address = site_file(f"{name}.svg", buffer.getvalue())
@@ -196,7 +201,26 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
 
 
 def _typeset(text: str) -> str:
-    return re.sub(r"\$(.+?)\$", r"\\(\1\\)", html.escape(text, quote=False))
+    parts = re.split(r"\$(.+?)\$", html.escape(text, quote=False))
+    return "".join(rf"\({part}\)" if number % 2 else losses_as_html(part) for number, part in enumerate(parts))
+
+
+def losses_as_html(text: str) -> str:
+    """Typeset the losses of a text, such as ``L_SQ|Na``, with subscripts; in HTML, outside its tags."""
+
+    def loss(found: re.Match) -> str:
+        return f"<i>L</i><sub>{found[1]}{f'<sub>{found[2]}</sub>' if found[2] else ''}</sub>"
+
+    return re.sub(r"(?:^|(?<=>))[^<]+", lambda part: LOSS.sub(loss, part[0]), text)
+
+
+def losses_as_mathtext(text: str) -> str:
+    """Typeset the losses of a text for Matplotlib; a text that has formulas already stays as it is."""
+
+    def loss(found: re.Match) -> str:
+        return f"$L_{{{found[1]}{f'_{{{found[2]}}}' if found[2] else ''}}}$"
+
+    return text if "$" in text else LOSS.sub(loss, text)
 
 
 def behind(name: str, runs: Sequence) -> str:
@@ -259,4 +283,5 @@ def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (),
     """
     # Whoever has no mouse must be able to scroll, so the region takes the focus.
     region = f'class="wide-table{" prose" * prose}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
-    return Shown(f"<div {region}>{page}</div><p>{download(numbers, name)} {behind(name, runs)}</p>", name, runs)
+    links = f"<p>{download(numbers, name)} {behind(name, runs)}</p>"
+    return Shown(f"<div {region}>{losses_as_html(page)}</div>{links}", name, runs)

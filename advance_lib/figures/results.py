@@ -176,6 +176,22 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def show_paper_table(table: pd.DataFrame, name: str, runs: Sequence = ()) -> Shown:
+    """Show one of the paper's tables as F-scores; precision and recall are a click away, and in the file.
+
+    Args:
+        table: from `scores.paper_table` or `scores.beside_the_paper`.
+        name: of the file, and the anchor.
+        runs: finished runs that it rests on.
+    """
+    fscores = table.xs("F-score", level=-1)
+    if fscores.columns.nlevels > 1:  # the senses alone need no heading above their own
+        fscores.columns = [inputs if approach == "L_s" else approach for inputs, approach in fscores.columns]
+    page, whole = (one.to_html(border=0, na_rep="–") for one in (fscores, table))
+    more = f"<details><summary>Precision and recall</summary>{whole}</details>"
+    return table_page(page + more, table, name, runs)
+
+
 def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> Shown:
     """Show comparisons in their readable form, with a link to all their numbers.
 

@@ -68,14 +68,14 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     for source, found in sources.items():
         texts = {
             row.claim: f"{VERDICTS[row.verdict][0]} {row.verdict}, "
-            f"{row.difference:+.1f} ({row.low:+.1f} to {row.high:+.1f})"
+            f"{row.difference:+.1f}, ({row.low:+.1f} to {row.high:+.1f})"
             for row in found.itertuples()
         }
         table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
     by_symbol = {symbol: colour for symbol, colour, *_ in VERDICTS.values()} | {"–": "transparent"}
     coloured = table.map(lambda text: f'<div style="background: {by_symbol[text[0]]}; color: black; padding: 0 0.4em">'
-                                      f'{text.replace(", ", "<br>", 1)}</div>')  # fmt: skip
+                                      f'{text.replace(", ", "<br>")}</div>')  # fmt: skip
     page = coloured.to_html(border=0, escape=False, index_names=False)
     return table_page(page, table, name, runs)
 

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 # How docstrings call a chapter, where that is not the beginning of its title.
@@ -85,6 +87,30 @@ def skip(app, what, name, obj, skipped, options) -> bool | None:
     return True if (getattr(obj, "__doc__", "") or "").startswith("Alias for field number") else None
 
 
+class Losses(SphinxPostTransform):
+    """What a sentence calls ``L_SQ|Na`` is typeset with subscripts; code and formulas stay as they are."""
+
+    default_priority = 900
+
+    def run(self, **_):
+        from advance_lib.figures.page import LOSS
+
+        verbatim = nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw
+        for text in list(self.document.findall(nodes.Text)):
+            above, pieces, at = text, [], 0
+            while above is not None and not isinstance(above, verbatim):
+                above = above.parent
+            if above is not None or text.parent is None:
+                continue
+            for found in LOSS.finditer(str(text)):
+                index = nodes.subscript("", found[1])
+                index += nodes.subscript("", found[2]) if found[2] else []
+                pieces += [nodes.Text(text[at : found.start()]), nodes.emphasis("", "L"), index]
+                at = found.end()
+            if pieces:
+                text.parent.replace(text, [*pieces, nodes.Text(text[at:])])
+
+
 class LearningGoals(SphinxDirective):
     """A list of the chapters, each with what it says that one will learn."""
 
@@ -117,6 +143,7 @@ def setup(app) -> dict:
     app.connect("autodoc-process-docstring", restore, priority=600)
     app.connect("autodoc-skip-member", skip)
     app.add_directive("learning-goals", LearningGoals)
+    app.add_post_transform(Losses)
     for name in ("sphinx-mathjax-offline", "sphinx_multitoc_numbering"):
         app.extensions[name].parallel_read_safe = True  # neither reads pages, nor says so
     return {"parallel_read_safe": True}

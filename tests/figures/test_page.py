@@ -95,3 +95,18 @@ def test_the_style_is_seaborns():
     assert colours[0] == colours[1]
     seaborns.pop("image.cmap"), ours.pop("image.cmap")  # every map names its colours
     assert ours == seaborns
+
+
+@pytest.mark.parametrize(
+    ("text", "as_html", "as_mathtext"),
+    [
+        ("+ L_SQ|Na", "+ <i>L</i><sub>SQ|N<sub>a</sub></sub>", "+ $L_{SQ|N_{a}}$"),
+        ("βL_E2, L_s", "β<i>L</i><sub>E2</sub>, <i>L</i><sub>s</sub>", "β$L_{E2}$, $L_{s}$"),
+        ("L_KL|Nv+a", "<i>L</i><sub>KL|N<sub>v+a</sub></sub>", "$L_{KL|N_{v+a}}$"),
+        ('<a title="L_E">L_sum, XL_E</a>', '<a title="L_E">L_sum, XL_E</a>', None),  # no loss, and no text
+        ("$L_s$ of L_E", None, "$L_s$ of L_E"),  # formulas already
+    ],
+)
+def test_losses_are_typeset(text, as_html, as_mathtext):
+    assert as_html in (None, page.losses_as_html(text))
+    assert as_mathtext in (None, page.losses_as_mathtext(text))

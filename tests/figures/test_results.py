@@ -128,3 +128,15 @@ def test_scores_stand_beside_the_papers_on_one_split(tmp_path):
     assert marks["the paper, on ADVANCE"] == [72.85, 28.99] and marks["a guess"] == [5.0]
     shown = results.show_fscores(runs, "test", "fscores")
     assert 'id="fscores"' in shown.data and shown.made_from["runs"] == 4
+
+
+def test_a_paper_table_shows_f_scores_and_keeps_the_rest_a_click_away(build):
+    columns = pd.MultiIndex.from_tuples([("Image", "L_s"), ("Image + sound", "L_s"), ("Image + sound", "+ L_E")])
+    rows = pd.MultiIndex.from_product([["here", "there"], ["Precision", "F-score"]])
+    table = pd.DataFrame([["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"], ["10", "11", "12"]], rows, columns)
+    shown, _, whole = results.show_paper_table(table, "table-9").data.partition("<details>")
+    assert [re.findall(r"<td>(\d+)</td>", part) for part in (shown, whole)] == [
+        ["4", "5", "6", "10", "11", "12"],
+        [str(n) for n in range(1, 13)],
+    ]
+    assert re.findall(r"<th>(.+?)</th>", shown)[:3] == ["Image", "Image + sound", "+ <i>L</i><sub>E</sub>"]
