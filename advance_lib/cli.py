@@ -44,9 +44,18 @@ def render(arguments: argparse.Namespace) -> None:
 def check(arguments: argparse.Namespace) -> None:
     from advance_lib.data.catalogue import siblings_per_location, what_is_too_small
     from advance_lib.data.given import other_columns
+    from advance_lib.data.splits import only_to_test
     from advance_lib.experiments.prepared import prepared
 
-    data = prepared(_settings(arguments)).data
+    settings = _settings(arguments)
+    if (folder := dataset_folder(settings.dataset)) and (
+        pairs := only_to_test(folder, settings.skip_broken)
+    ) is not None:
+        print(siblings_per_location(pairs).round(2).to_string())
+        print(f"{len(pairs)} usable pairs at {pairs['location'].nunique()} locations, none of them to train on: test "
+              "finished runs on them with `advance table N --evaluate FOLDER`")  # fmt: skip
+        return
+    data = prepared(settings).data
     pairs = data.catalogue
     print(siblings_per_location(pairs).round(2).to_string())
     print(f"{len(pairs)} usable pairs at {pairs['location'].nunique()} locations")
@@ -121,7 +130,17 @@ def table(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments.runs import runs_for
 
     settings, cells = _settings(arguments), cells_of(arguments.number)
-    found = paper_table(arguments.number, runs_for(settings, *cells), prepared(settings).data.title)
+    if arguments.evaluate:
+        from advance_lib.analysis.elsewhere import scores_elsewhere
+        from advance_lib.analysis.scores import beside_the_paper, over_seeds
+
+        dataset_folder(str(arguments.evaluate))  # refused before anything is trained
+        runs = runs_for(settings, *cells)
+        title = f"{prepared(settings).data.title}, tested on {arguments.evaluate.name}, {len(settings.seeds)} seeds"
+        tested = over_seeds(scores_elsewhere(runs, arguments.evaluate), arguments.evaluate.name)
+        found = beside_the_paper(arguments.number, {title: tested})
+    else:
+        found = paper_table(arguments.number, runs_for(settings, *cells), prepared(settings).data.title)
     print(found.to_csv() if arguments.csv else found.to_string())
 
 
@@ -313,6 +332,12 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     command.set_defaults(run=table)
     command.add_argument("number", type=int, help="1, 2 or 3")
     command.add_argument("--csv", action="store_true", help="print CSV")
+    command.add_argument(
+        "--evaluate",
+        type=Path,
+        metavar="FOLDER",
+        help="test the runs on all pairs of another folder, trained on or not",
+    )
 
     command = commands.add_parser(
         "study", parents=parents, help="run a long study and keep its results as a small JSON file"

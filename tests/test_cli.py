@@ -10,6 +10,7 @@ import pytest
 
 from advance_lib import cli
 from advance_lib.cli import _parser, main
+from advance_lib.data.catalogue import read_catalogue
 
 COMMANDS = (
     "render",
@@ -170,3 +171,15 @@ def test_an_output_without_room_is_one_line(unbuffered):
             [sys.executable, *unbuffered, "-c", PRINTING], stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 2 and "the disk is full" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_is_only_to_be_tested_on(tiny, quick, capsys):
+    pairs = read_catalogue(tiny)
+    pairs.assign(split="Test")[["scene", "id", "split"]].to_csv(tiny / "pairs.csv", index=False)
+    assert main(["check", "--dataset", str(tiny)]) == 0
+    told = capsys.readouterr().out
+    assert "42 usable pairs at 30 locations, none of them to train on" in told and "--evaluate" in told
+    assert main(["check", "--dataset", str(tiny), "--split", "location"]) == 0  # a word of the table is not asked for
+    capsys.readouterr()
+    pairs.assign(split="validation")[["scene", "id", "split"]].to_csv(tiny / "pairs.csv", index=False)
+    assert main(["check", "--dataset", str(tiny)]) == 2

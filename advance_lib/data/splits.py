@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError
-from advance_lib.data.catalogue import DatasetError
+from advance_lib.data.catalogue import DatasetError, read_catalogue
 from advance_lib.data.tables import read_rows
 
 SPLITS = ("train", "validation", "test")
@@ -205,6 +205,19 @@ def without_exam(catalogue: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         said = f"pairs.csv: {len(shared)} location(s) of the exam are in other splits, too: {_first(shared)}"
         warnings.warn(said, stacklevel=2)
     return rest, exam.assign(split=EXAM)
+
+
+def only_to_test(folder: Path, skip_broken: bool = False) -> pd.DataFrame | None:
+    """Return the pairs of a folder whose ``pairs.csv`` has none to train or choose with; None for any other folder.
+
+    Args:
+        folder: of the dataset.
+        skip_broken: as for `read_catalogue`.
+    """
+    if not (table := folder / "pairs.csv").is_file():
+        return None
+    words = {cells.get("split", "").strip().lower() for cells in read_rows(table)[1].values()}
+    return read_catalogue(folder, skip_broken) if words and words <= {"test", EXAM} else None
 
 
 @dataclass(frozen=True)

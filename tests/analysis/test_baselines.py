@@ -10,7 +10,8 @@ from advance_lib.experiments.settings import Settings
 
 
 @pytest.fixture
-def settings(tiny, quick):
+def settings(tiny, quick, monkeypatch):
+    monkeypatch.setattr("advance_lib.experiments.runs.cores", lambda: 1)
     return Settings(str(tiny), quick, 1, "cpu")
 
 
