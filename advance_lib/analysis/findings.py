@@ -28,13 +28,12 @@ def _number(value: float, digits: str = ".1f") -> str:
     return format(value, digits).replace("-", "−")
 
 
-def _change(row: Mapping) -> str:
-    """Return a difference in words, such as ``12.2 points below (9.0 to 15.6; certain)``."""
-    side = "below" if row["difference"] < 0 else "above"
-    ends = sorted((row["low"], row["high"]), key=lambda end: end if row["difference"] > 0 else -end)
-    low, high = (_number(end if row["difference"] > 0 else -end) for end in ends)
+def _beside(row: Mapping) -> tuple[str, str]:
+    """Return a difference in words, such as ``12.2 points below`` and ``(9.0 to 15.6; certain)``."""
+    sign = -1 if row["difference"] < 0 else 1
+    low, high = (_number(end) for end in sorted((sign * row["low"], sign * row["high"])))
     certain = "certain" if row["p_holm"] < LEVEL else "not certain"
-    return f"{abs(row['difference']):.1f} points {side} ({low} to {high}; {certain})"
+    return f"{abs(row['difference']):.1f} points {'below' if sign < 0 else 'above'}", f"({low} to {high}; {certain})"
 
 
 def _gain(row: Mapping) -> str:
@@ -65,11 +64,12 @@ def results_table() -> pd.DataFrame:
 
 def added_sound() -> str:
     """Return what sound that is simply added does."""
-    told = [
-        f"on {_title(name, kept)} {_change(_claims(kept)['image/Ls', f'{BOTH}Ls'])}"
-        for name, kept in ((name, reference(name)) for name in TABLES_OF)
-    ]
-    return f"**Sound, simply added.** Image + sound is {'; '.join(told)}, each against the photograph alone."
+    told = []
+    for name in TABLES_OF:
+        kept = reference(name)
+        amount, ends = _beside(_claims(kept)["image/Ls", f"{BOTH}Ls"])
+        told.append(f"{amount} {'it' if told else 'the photograph alone'} on {_title(name, kept)} {ends}")
+    return f"**Sound, simply added.** Image + sound lies {' and '.join(told)}."
 
 
 def transfers() -> str:
@@ -82,8 +82,12 @@ def transfers() -> str:
         best = max(rows, key=lambda transfer: rows[transfer]["difference"])
         others = [name for name in certain if name != best]
         told.append(
-            f"On {_title(name, kept)}, {best} changes image + sound by {_gain(rows[best])}"
-            + (f", and {', '.join(others)} certainly gain{'s' * (len(others) == 1)} too" if others else "")
+            f"On {_title(name, kept)}, L_{best} changes image + sound by {_gain(rows[best])}"
+            + (
+                f", and {', '.join(f'L_{other}' for other in others)} certainly gain{'s' * (len(others) == 1)} too"
+                if others
+                else ""
+            )
             + (f"; L_E, the paper's best, {_gain(rows['E'])}" if best != "E" else ", as in the paper")
         )
     return f"**The transfers, with the paper's α.** {' '.join(f'{one}.' for one in told)}"

@@ -61,13 +61,13 @@ def records(tmp_path, monkeypatch):
 
 def test_a_loss_and_a_gain_are_told_from_one_point_of_view(records):
     told = findings.added_sound()
-    assert "on the miniature 5.0 points below (4.0 to 6.0; certain)" in told
-    assert "on real pairs 2.0 points above (1.0 to 3.0; not certain)" in told
+    assert "5.0 points below the photograph alone on the miniature (4.0 to 6.0; certain)" in told
+    assert "2.0 points above it on real pairs (1.0 to 3.0; not certain)" in told
 
 
 def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     assert (
-        "On the miniature, E changes image + sound by +5.0 points (+4.0 to +6.0; not certain)" in findings.transfers()
+        "On the miniature, L_E changes image + sound by +5.0 points (+4.0 to +6.0; not certain)" in findings.transfers()
     )
     assert "none of the five" not in findings.chosen_weights() and "5 of the five" in findings.chosen_weights()
     assert "late fusion reaches 52.0, the best transfer, L_E, 50.0" in findings.without_events()
