@@ -296,18 +296,19 @@ def alpha_beta(settings: Settings) -> dict:
     }
     finished_runs = _in_groups(groups)
     every = {way: [run for (one, _), runs in finished_runs.items() if one == way for run in runs] for way in ways}
-    readings, claims = {}, {}
-    for way, (_, alphas) in ways.items():
-        readings[way] = {
-            split: [
-                row | {"alpha": alphas[transfer]}
-                for transfer, row in zip(
-                    alphas, _rounded(compare(every[way], [(both, f"{BOTH}{t}") for t in alphas], split)), strict=True
-                )
-            ]
-            for split in splits_of(every[way])
-        }
-    claims = {split: _rounded(judged(every[way], split)) for split in splits_of(every[way])}  # of the last way
+    readings, splits = {way: {} for way in ways}, splits_of(every["α chosen on validation"])
+    for split in splits:
+        compared = [
+            compare(every[way], [(both, f"{BOTH}{transfer}") for transfer in alphas], split).assign(
+                way=way, alpha=list(alphas.values())
+            )
+            for way, (_, alphas) in ways.items()
+        ]
+        table = pd.concat(compared, ignore_index=True)  # all of them are one family
+        table["p_holm"] = holm(table["p"].to_numpy())
+        for way, found in table.groupby("way", sort=False):
+            readings[way][split] = _rounded(found.drop(columns="way"))
+    claims = {split: _rounded(judged(every["α chosen on validation"], split)) for split in splits}
     what = "α and β searched on validation, and the transfers at the chosen α"
     trained = [run for runs in finished_runs.values() for run in runs]
     return record(what, settings, trained, grid=_rounded(grid), chosen=chosen, readings=readings, claims=claims)
