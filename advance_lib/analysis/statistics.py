@@ -16,6 +16,7 @@ import pandas as pd
 
 # Beyond these decimals of a point a difference is rounding error, which must not decide a tie.
 DECIMALS = 9
+FAMILY = 4  # so many differences tell each other how much seeds vary
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,10 @@ def estimates(resampled: Sequence[np.ndarray], locations: int) -> list[Estimate]
     """Return a family of statistics, each with its interval over locations and seeds together.
 
     Two or three seeds can agree by luck, and a difference would look certain. So none is taken to vary less over the
-    seeds than the family does in the median (corrected for the skewness of few seeds). That median is known better than
-    a single variance: it counts as many degrees of freedom as a quarter of the family, since baselines are shared.
+    seeds than the family does in the median (corrected for the skewness of few seeds). And since the family says how
+    much seeds vary, a variance is known better than from its own seeds alone: the median counts as many degrees of
+    freedom as a quarter of the family has, for baselines are shared, and a larger variance of its own 2S of them.
+    `error_rates` shows that the rule keeps its level.
 
     Args:
         resampled: of each, as `over_both` takes it, all with the same seeds.
@@ -150,12 +153,16 @@ def estimates(resampled: Sequence[np.ndarray], locations: int) -> list[Estimate]
     if seeds > 1 and differing:
         usual = stats.chi2.median(seeds - 1) / (seeds - 1)  # median of the estimate of a variance that is 1
         floor = float(np.median(np.var(differing, axis=1, ddof=1)) / seeds / usual)
-    freedom = (seeds - 1) * max(1.0, len(differing) / 4)
+    freedom = ((seeds - 1) * len(differing) / 4, 2 * seeds) if len(differing) >= FAMILY else (seeds - 1, seeds - 1)
     return [over_both(one, locations, floor if np.any(one) else 0.0, freedom) for one in resampled]
 
 
 def over_both(
-    resampled: np.ndarray, locations: int, floor: float = 0.0, of_floor: float = 1.0, level: float = 0.05
+    resampled: np.ndarray,
+    locations: int,
+    floor: float = 0.0,
+    freedom_over_seeds: tuple[float, float] | None = None,
+    level: float = 0.05,
 ) -> Estimate:
     """Return a statistic with its interval over locations and seeds together.
 
@@ -169,7 +176,7 @@ def over_both(
             are the same ones for all seeds; as from `resampled_f`, or a difference of two of these.
         locations: how many there are.
         floor: the least variance of the mean over seeds to reckon with.
-        of_floor: its degrees of freedom.
+        freedom_over_seeds: degrees of freedom of the floor, and of a larger variance; None for S − 1.
         level: 1 less what the interval should cover.
 
     Raises:
@@ -194,7 +201,8 @@ def over_both(
         return Estimate(float(measured), edge, edge, p, np.sqrt(by_location), np.sqrt(by_seed), 0.0, np.nan, np.nan)
     parts = [(by_location, locations - 1)]
     if seeds > 1:
-        parts.append((by_seed, of_floor if own < floor else seeds - 1))
+        of_floor, of_own = freedom_over_seeds or (seeds - 1, seeds - 1)
+        parts.append((by_seed, of_floor if own < floor else of_own))
     freedom = sum(part for part, _ in parts) ** 2 / sum(part**2 / df for part, df in parts)
     half = stats.t.isf(level / 2, freedom) * error
     return Estimate(

@@ -268,10 +268,10 @@ def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequen
     """
     with pd.option_context("display.max_colwidth", None):
         page = table.to_html(border=0, na_rep="–")
-    return table_page(page, table, name, runs, prose)
+    return table_page(page, table, name, runs, "prose" if prose else "")
 
 
-def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (), prose: bool = False) -> Shown:
+def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (), look: str = "") -> Shown:
     """Return a table's page: it scrolls inside itself, and its numbers and its runs can be downloaded.
 
     Args:
@@ -279,9 +279,9 @@ def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (),
         numbers: for the CSV file.
         name: of the file, and the anchor.
         runs: finished runs that the table rests on.
-        prose: the entries are sentences.
+        look: ``"prose"`` where the entries are sentences, ``"close"`` where they may break at blanks.
     """
     # Whoever has no mouse must be able to scroll, so the region takes the focus.
-    region = f'class="wide-table{" prose" * prose}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
+    region = f'class="wide-table {look}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
     links = f"<p>{download(numbers, name)} {behind(name, runs)}</p>"
     return Shown(f"<div {region}>{losses_as_html(page)}</div>{links}", name, runs)

@@ -189,7 +189,7 @@ def show_paper_table(table: pd.DataFrame, name: str, runs: Sequence = ()) -> Sho
         fscores.columns = [inputs if approach == "L_s" else approach for inputs, approach in fscores.columns]
     page, whole = (one.to_html(border=0, na_rep="–") for one in (fscores, table))
     more = f"<details><summary>Precision and recall</summary>{whole}</details>"
-    return table_page(page + more, table, name, runs)
+    return table_page(page + more, table, name, runs, "close")
 
 
 def show_comparisons(tables: Mapping[str, pd.DataFrame], name: str, runs: Sequence = ()) -> Shown:
