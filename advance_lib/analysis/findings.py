@@ -119,7 +119,7 @@ def without_events() -> str:
         ours = {cell: f for cell, f in scores.items() if cell.removeprefix(BOTH) not in ("Ls", *PAPER_TRANSFERS)}
         theirs = {cell: f for cell, f in scores.items() if cell not in ours and cell != f"{BOTH}Ls"}
         simple, best = max(ours, key=ours.get), max(theirs, key=theirs.get)
-        short = Cell.named(simple).short if "/" in simple else simple
+        short = simple.rpartition("/")[2].removeprefix("only ")
         old = OLDER if is_stale(kept) else ""
         told.append(
             f"on {title}{old} {short} reaches {scores[simple]:.1f}, the best transfer, {Cell.named(best).short}, "

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from advance_lib.analysis.claims import LEVEL
-from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
+from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, REMEDIES, origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, heatmap, loss_colour, table_page
@@ -68,7 +68,7 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     for source, found in sources.items():
         texts = {
             row.claim: f"{VERDICTS[row.verdict][0]} {row.verdict}, "
-            f"{row.difference:+.1f}, ({row.low:+.1f} to {row.high:+.1f})"
+            f"{round(row.difference, 1) + 0.0:+.1f}, ({row.low:+.1f} to {row.high:+.1f})"  # never −0.0
             for row in found.itertuples()
         }
         table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
@@ -87,8 +87,10 @@ def signed(row: pd.Series | dict) -> str:
 
 
 def named(cell: str) -> str:
-    """Return the short name of an approach; what is no cell keeps its own."""
-    return Cell.named(cell).short if "/" in cell else cell
+    """Return the short name of an approach; what is no loss of the paper's keeps its own."""
+    if "/" not in cell or cell in REMEDIES:
+        return cell.rpartition("/")[2].removeprefix("only ")
+    return Cell.named(cell).short
 
 
 def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], split: str) -> pd.DataFrame:

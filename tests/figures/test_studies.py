@@ -141,3 +141,39 @@ def test_both_arithmetics_stand_seed_by_seed_with_their_means():
     *seeds, mean = studies.arithmetic_dots(rows, "exam").axes[0].lines
     assert [line.get_ydata().tolist() for line in seeds] == [[50.0, 51.0], [52.0, 55.0]]
     assert list(mean.get_ydata()) == [51.0, 53.0]
+
+
+def test_tables_of_differences_mark_what_is_certain():
+    def row(base, other, difference, p):
+        found = {"difference": difference, "low": difference - 1, "high": difference + 1, "p_holm": p}
+        return {"base": base, "other": other, "f_other": 60.0, "alpha": 0.5} | found
+
+    both = "image+sound/"
+    rows = [row("image/Ls", f"{both}Ls", -4.0, 0.01), row("image/Ls", "late fusion", 0.5, 0.9)]
+    rows += [row(f"{both}Ls", "late fusion", 4.5, 0.03), row("image/Ls", f"{both}only dropout", 1.0, 1.0)]
+    table = studies.baseline_table(rows)
+    assert list(table.index) == ["image + sound", "late fusion", "dropout"]
+    assert table.loc["image + sound"].tolist() == ["60.0", "−4.0 (−5.0 to −3.0) *", "–"]
+    assert table.loc["late fusion"].tolist() == ["60.0", "+0.5 (−0.5 to +1.5)", "+4.5 (+3.5 to +5.5) *"]
+    readings = {"sum": {"exam": [row("", f"{both}E", 1.0, 0.9)]}, "α chosen": {"exam": [row("", f"{both}E", 2.0, 0.0)]}}
+    assert studies.readings_table(readings, "exam").loc["L_E"].tolist() == [
+        "+1.0 (+0.0 to +2.0)",
+        "+2.0 (+1.0 to +3.0) *, α = 0.5",
+    ]
+
+
+def test_the_rules_are_drawn_side_by_side():
+    rows = pd.DataFrame(
+        [
+            {"rule": rule, "seeds": seeds, "by_seed": by_seed, "uneven": uneven, "gain": gain}
+            | {"family": 0.02, "power": np.nan if gain == 0 else 0.7}
+            for rule in ("a", "b", "c", "d")
+            for seeds in (3, 5)
+            for by_seed in (0.5, 1.5)
+            for uneven in (1.0, 3.0)
+            for gain in (0.0, 6.0)
+        ]
+    )
+    above, _, below, _ = studies.error_rates(rows).axes
+    assert [list(line.get_ydata()) for line in above.lines[:4]] == [[2, 2]] * 4  # percent, the even ones alone
+    assert [list(line.get_ydata()) for line in below.lines] == [pytest.approx([70, 70])] * 4
