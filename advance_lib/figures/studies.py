@@ -22,6 +22,7 @@ from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, heatmap, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
+OURS = [cell.rpartition("/")[2].removeprefix("only ") for cell in REMEDIES]
 # Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
 VERDICTS = {
     "supported": ("✓", "#cfe8d5", "o", True),
@@ -82,13 +83,14 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
 
 def signed(row: pd.Series | dict) -> str:
     """Return a difference with its interval, such as ``+2.4 (+0.7 to +4.3)``, and a star where it is certain."""
-    text = f"{row['difference']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})".replace("-", "−")
+    numbers = (f"{round(row[name], 1) + 0.0:+.1f}" for name in ("difference", "low", "high"))  # never −0.0
+    text = "{} ({} to {})".format(*numbers).replace("-", "−")
     return text + (" *" if row["p_holm"] < LEVEL else "")
 
 
 def named(cell: str) -> str:
     """Return the short name of an approach; what is no loss of the paper's keeps its own."""
-    if "/" not in cell or cell in REMEDIES:
+    if "/" not in cell or cell.rpartition("/")[2].removeprefix("only ") in OURS:
         return cell.rpartition("/")[2].removeprefix("only ")
     return Cell.named(cell).short
 
@@ -267,7 +269,7 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
         each = found.groupby("alpha")["validation"].agg(["mean", "std"])
         right.errorbar(each.index * 1.05 ** (number - 2), each["mean"], each["std"].fillna(0), marker="o", markersize=4,
-                       capsize=2, color=loss_colour(transfer), label=f"+ L_{transfer}")  # fmt: skip
+                       capsize=2, color=loss_colour(transfer), label=transfer if transfer in OURS else f"+ L_{transfer}")  # fmt: skip
     right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
     right.set(xscale="log", xlabel="α", ylabel="validation F-score in %")
     right.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
