@@ -268,8 +268,9 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     single = grid[(grid["transfer"] != "none") & ((grid["transfer"] != "E") | (grid["beta"] == BETA))]
     for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
         each = found.groupby("alpha")["validation"].agg(["mean", "std"])
+        label = transfer if transfer in OURS else f"+ L_{transfer}"
         right.errorbar(each.index * 1.05 ** (number - 2), each["mean"], each["std"].fillna(0), marker="o", markersize=4,
-                       capsize=2, color=loss_colour(transfer), label=transfer if transfer in OURS else f"+ L_{transfer}")  # fmt: skip
+                       capsize=2, color=loss_colour(transfer), label=label)  # fmt: skip
     right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
     right.set(xscale="log", xlabel="α", ylabel="validation F-score in %")
     right.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
