@@ -140,7 +140,7 @@ def estimates(resampled: Sequence[np.ndarray], locations: int) -> list[Estimate]
     seeds than the family does in the median (corrected for the skewness of few seeds). And since the family says how
     much seeds vary, a variance is known better than from its own seeds alone: the median counts as many degrees of
     freedom as a quarter of the family has, for baselines are shared, and a larger variance of its own 2S of them.
-    `error_rates` shows that the rule keeps its level.
+    The study ``rules`` shows that the rule keeps its level.
 
     Args:
         resampled: of each, as `over_both` takes it, all with the same seeds.
