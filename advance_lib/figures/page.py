@@ -184,8 +184,7 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
     else:
         if isinstance(what, Figure):
             buffer = io.BytesIO()
-            for text in what.findobj(Text):
-                text.set_text(losses_as_mathtext(text.get_text()))
+            _typeset_losses(what)
             what.savefig(buffer, format="svg", metadata={"Date": None})
             plt.close(what)
             address = site_file(f"{name}.svg", buffer.getvalue())
@@ -198,6 +197,15 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
         f"{behind(name, runs)}</figcaption></figure>"
     )
     return Shown(page, name, runs)
+
+
+def _typeset_losses(figure: Figure) -> None:
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        texts = [label.get_text() for label in axis.get_ticklabels()]
+        if any(map(LOSS.search, texts)):  # what is set on a tick's label alone is lost when it is drawn
+            axis.set_ticks(axis.get_ticklocs(), list(map(losses_as_mathtext, texts)))
+    for text in figure.findobj(Text):
+        text.set_text(losses_as_mathtext(text.get_text()))
 
 
 def _typeset(text: str) -> str:

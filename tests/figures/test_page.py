@@ -110,3 +110,13 @@ def test_the_style_is_seaborns():
 def test_losses_are_typeset(text, as_html, as_mathtext):
     assert as_html in (None, page.losses_as_html(text))
     assert as_mathtext in (None, page.losses_as_mathtext(text))
+
+
+def test_losses_on_the_axes_of_a_figure_are_typeset(build):
+    figure, axis = matplotlib.pyplot.subplots()
+    axis.set_yticks([0, 1], ["L_s", "+ L_KL|Na"])
+    axis.set_title("with L_E")
+    page.show(figure, "fig-8", "A figure.", "A figure")
+    figure.canvas.draw()
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["$L_{s}$", "+ $L_{KL|N_{a}}$"]
+    assert axis.get_title() == "with $L_{E}$" and list(axis.get_yticks()) == [0, 1]
