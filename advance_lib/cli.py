@@ -48,9 +48,9 @@ def check(arguments: argparse.Namespace) -> None:
     from advance_lib.experiments.prepared import prepared
 
     settings = _settings(arguments)
-    if (folder := dataset_folder(settings.dataset)) and (
-        pairs := only_to_test(folder, settings.skip_broken)
-    ) is not None:
+    folder = dataset_folder(settings.dataset)
+    pairs = only_to_test(folder, settings.skip_broken) if folder else None
+    if pairs is not None:
         print(siblings_per_location(pairs).round(2).to_string())
         print(f"{len(pairs)} usable pairs at {pairs['location'].nunique()} locations, none of them to train on: test "
               "finished runs on them with `advance table N --evaluate FOLDER`")  # fmt: skip

@@ -11,6 +11,7 @@ import pandas as pd
 
 from advance_lib.analysis.scores import cells_shown
 from advance_lib.analysis.statistics import (
+    LEVEL,
     below,
     estimates,
     holm,
@@ -29,7 +30,6 @@ CHANCE, LOOKED_UP = "chance", "nearest posterior"
 GUESSED = (CHANCE, LOOKED_UP)
 
 BOTH = "image+sound/"
-LEVEL = 0.05
 MARGIN = 1.0  # percentage points of F-score: what "is no better" may hide
 
 
@@ -209,19 +209,16 @@ def of_table(number: int, runs: Sequence[Run], split: str, resamples: int = 2000
         resamples: of the locations.
 
     Returns:
-        `judged`'s columns; ``claim`` is missing and ``verdict`` says ``"supported"`` for higher where an approach is
-        your own.
+        `judged`'s columns; what makes a claim is missing where an approach is your own.
     """
     claims = judged(runs, split, resamples)
     found = [claims[claims["where"] == f"Table {number}"]] if len(claims) else []
     cells = dict.fromkeys(run.cell for run in runs)
     own = [cell for cell in cells_shown(number, cells) if cell not in PAPER_SCORES]
-    bases = [CHANCE if "/only " in cell and number == 3 else f"{cell.split('/')[0]}/Ls" for cell in own]
+    bases = [CHANCE if "/only " in cell else f"{cell.split('/')[0]}/Ls" for cell in own]
     pairs = [pair for pair in zip(bases, own, strict=True) if {*pair} <= {*cells, CHANCE}]
     if pairs:
-        table = compare(runs, pairs, split, resamples)
-        helps = Claim("", "", "", "")
-        found.append(table.assign(verdict=[verdict(helps, row) for _, row in table.iterrows()]))
+        found.append(compare(runs, pairs, split, resamples))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from advance_lib.analysis.statistics import draw_locations, estimates, holm
-
-LEVEL = 0.05
+from advance_lib.analysis.statistics import LEVEL, draw_locations, estimates, holm
 
 
 @dataclass(frozen=True)

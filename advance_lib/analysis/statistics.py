@@ -16,6 +16,7 @@ import pandas as pd
 
 # Beyond these decimals of a point a difference is rounding error, which must not decide a tie.
 DECIMALS = 9
+LEVEL = 0.05  # of every verdict, after correction, and of every interval
 FAMILY = 4  # so many differences tell each other how much seeds vary
 
 
@@ -162,7 +163,7 @@ def over_both(
     locations: int,
     floor: float = 0.0,
     freedom_over_seeds: tuple[float, float] | None = None,
-    level: float = 0.05,
+    level: float = LEVEL,
 ) -> Estimate:
     """Return a statistic with its interval over locations and seeds together.
 

@@ -14,7 +14,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from advance_lib.analysis.activation import localisation
-from advance_lib.analysis.baselines import late_fusion, linear_probe
+from advance_lib.analysis.baselines import REMEDIES, late_fusion, linear_probe
 from advance_lib.analysis.claims import (
     BOTH,
     LOOKED_UP,
@@ -86,7 +86,6 @@ BETAS = (0.0, 0.001, 0.1, 10.0)
 ALPHAS_WITH_BETAS = (0.01, 0.1, 1.0)
 SEARCH_SEEDS = 2
 SEARCHED = (*PAPER_TRANSFERS, "unimodal")
-REMEDIES = (f"{BOTH}unimodal", f"{BOTH}only dropout")  # ours
 
 
 def commit() -> str:
@@ -333,9 +332,8 @@ def baselines(settings: Settings) -> dict:
     for split in splits_of(runs):
         named = {cell: confusions(found, split) for cell, found in of_cell.items()}
         seeds = len(settings.seeds)
-        named["late fusion"] = np.concatenate(
-            [confusions([run], split, fused[run.seed][split]) for run in of_cell["image/Ls"]]
-        )
+        in_order = sorted(of_cell["image/Ls"], key=lambda run: run.seed)  # as `confusions` has the others
+        named["late fusion"] = np.concatenate([confusions([run], split, fused[run.seed][split]) for run in in_order])
         named["linear probe"] = confusions(of_cell["image/Ls"][:1], split, probed[split]).repeat(seeds, axis=0)
         resampled = {cell: resampled_f(found) for cell, found in named.items() if cell != "sound/Ls"}
         pairs = [(base, cell) for base in ("image/Ls", f"{BOTH}Ls") for cell in resampled if cell != base]

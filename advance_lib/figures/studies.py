@@ -15,14 +15,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import LEVEL
-from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, REMEDIES, origin, reference
+from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, heatmap, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
-OURS = [cell.rpartition("/")[2].removeprefix("only ") for cell in REMEDIES]
 # Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
 VERDICTS = {
     "supported": ("✓", "#cfe8d5", "o", True),
@@ -86,13 +86,6 @@ def signed(row: pd.Series | dict) -> str:
     numbers = (f"{round(row[name], 1) + 0.0:+.1f}" for name in ("difference", "low", "high"))  # never −0.0
     text = "{} ({} to {})".format(*numbers).replace("-", "−")
     return text + (" *" if row["p_holm"] < LEVEL else "")
-
-
-def named(cell: str) -> str:
-    """Return the short name of an approach; what is no loss of the paper's keeps its own."""
-    if "/" not in cell or cell.rpartition("/")[2].removeprefix("only ") in OURS:
-        return cell.rpartition("/")[2].removeprefix("only ")
-    return Cell.named(cell).short
 
 
 def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], split: str) -> pd.DataFrame:
@@ -268,7 +261,7 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     single = grid[(grid["transfer"] != "none") & ((grid["transfer"] != "E") | (grid["beta"] == BETA))]
     for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
         each = found.groupby("alpha")["validation"].agg(["mean", "std"])
-        label = transfer if transfer in OURS else f"+ L_{transfer}"
+        label = named(f"image+sound/{transfer}").replace("L_", "+ L_")
         right.errorbar(each.index * 1.05 ** (number - 2), each["mean"], each["std"].fillna(0), marker="o", markersize=4,
                        capsize=2, color=loss_colour(transfer), label=label)  # fmt: skip
     right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
