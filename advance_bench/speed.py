@@ -275,7 +275,7 @@ def side_by_side(
 def _machine(cell: Ready, rate: float, size: int, memory: int) -> dict[str, float]:
     """Return what the device can do, what a step asks of it, and which shares of both the training reaches."""
     device, precision = cell.fabric.device, cell.recipe.schedule.precision
-    half = device.type == "cuda" and precision.startswith("bf16")
+    half = effective_precision(device.type, precision).startswith("bf16")
     batch = next(on_device(cell.inputs, device).batches(np.arange(size), size))
     plain = build(cell.recipe, cell.raw.scene_head.out_features, cell.raw.no_image.shape[-1], None, None, EVENTS)
     plain = plain.to(device)

@@ -60,6 +60,10 @@ def test_the_kept_record_has_all_that_the_chapter_shows():
     shown = model.measured(kept)
     assert kept["effort"] == "full" and (shown["value"] > 0).all()
     assert set(model.cells(kept).index) == set(CELLS)
+    assert shown["value"]["machine", "GFLOP a pair"] == pytest.approx(
+        model.flops(MINI) / 1e9
+    )  # there computed, here unreal
+    assert kept["machine"]["bytes a pair kept"] == sum(model.bytes_kept(MINI).values())
 
 
 def test_a_record_of_other_networks_is_known():
