@@ -73,9 +73,11 @@ def test_the_extras_are_really_absent(run):
     assert run("-c", code) == "[]\n"
 
 
-def test_the_tables_are_in_the_wheel(installed):
+@pytest.mark.parametrize("suffix", ["csv", "js"])
+def test_the_tables_and_scripts_are_in_the_wheel(installed, suffix):
     ours, theirs = (
-        {path.relative_to(folder) for path in (folder / "advance_lib").rglob("*.csv")} for folder in (ROOT, installed)
+        {path.relative_to(folder) for path in (folder / "advance_lib").rglob(f"*.{suffix}")}
+        for folder in (ROOT, installed)
     )
     assert ours and ours == theirs
 

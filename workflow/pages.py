@@ -115,13 +115,12 @@ def _stage(executed: Path, source: Path) -> None:
 
 
 def _copy_linked_files(pages: Path) -> None:
-    """Copy the players, pictures and tables that the pages link to, and no others, into the site."""
+    """Copy the players, pictures, tables and data that the pages link to, and no others, into the site."""
     folder = build_folder() / "site"
-    names = {
-        name
-        for page in (pages / "book").glob("*.html")
-        for name in re.findall(r"/site/([0-9a-f]{12}-[^\"&]+)", page.read_text(encoding="utf-8"))
-    }
+    link = re.compile(r"/site/([0-9a-f]{12}-[^\"&]+)")
+    names = {name for page in (pages / "book").glob("*.html") for name in link.findall(page.read_text(encoding="utf-8"))}
+    for data in [name for name in names if name.endswith(".js")]:  # of figures that answer
+        names |= set(link.findall((folder / data).read_text(encoding="utf-8")))
     relative = Path(os.path.relpath(folder, CHECKOUT / "book"))
     target = (pages / "book" / relative).resolve()
     if pages.resolve() not in target.parents:

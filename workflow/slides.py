@@ -31,6 +31,7 @@ DECK = """<!doctype html>
 <link rel="stylesheet" href="reveal/theme/white.css">
 <link rel="stylesheet" href="../_static/pygments.css">
 <link rel="stylesheet" href="../_static/book.css">
+<link rel="stylesheet" href="../_static/interactive.css">
 <link rel="stylesheet" href="../_static/slides.css">
 {mathjax}
 </head>

@@ -1,0 +1,54 @@
+// What the interactive figures share: elements, controls, numbers. No library; each script gets it as `kit`.
+const kit = (() => {
+  const made = (namespace, tag, attributes, children) => {
+    const element = namespace ? document.createElementNS(namespace, tag) : document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === 'function') element.addEventListener(name, value);
+      else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? '' : value);
+    }
+    element.append(...children);
+    return element;
+  };
+  // element('p', { class: 'said', click: event => … }, 'text', other): a function is a listener.
+  const element = (tag, attributes = {}, ...children) => made(null, tag, attributes, children);
+  const svg = (tag, attributes = {}, ...children) => made('http://www.w3.org/2000/svg', tag, attributes, children);
+
+  // Numbers as the book prints them: a true minus, a fixed number of decimals, a sign on request.
+  const number = (value, decimals = 2, sign = false) => {
+    const text = Math.abs(value).toFixed(decimals);
+    return (value < 0 && Number(text) !== 0 ? '−' : sign ? '+' : '') + text;
+  };
+
+  // A labelled slider that says its value. `at` maps its position to the value that is shown and handed on.
+  const slider = ({ label, min, max, step, value, at = position => position, say = number }, changed) => {
+    const output = element('output');
+    const input = element('input', { type: 'range', min, max, step, value, input: () => update() });
+    const update = () => {
+      output.textContent = say(at(Number(input.value)));
+      input.setAttribute('aria-valuetext', output.textContent);
+      changed(at(Number(input.value)));
+    };
+    output.textContent = say(at(Number(value)));
+    input.setAttribute('aria-valuetext', output.textContent);
+    const set = position => { input.value = position; update(); };
+    return { element: element('label', { class: 'slider' }, element('span', {}, label), input, output), input, set };
+  };
+
+  // A labelled list to choose from: `options` are [value, text] pairs.
+  const choice = ({ label, options, value }, changed) => {
+    const select = element('select', { change: () => changed(select.value) },
+      ...options.map(([key, text]) => element('option', { value: key, selected: key === value }, text)));
+    const set = key => { select.value = key; changed(key); };
+    return { element: element('label', { class: 'choice' }, element('span', {}, label), select), select, set };
+  };
+
+  const button = (text, pressed) => element('button', { type: 'button', click: pressed }, text);
+
+  const softmax = logits => {
+    const most = Math.max(...logits), parts = logits.map(logit => Math.exp(logit - most));
+    const sum = parts.reduce((a, b) => a + b, 0);
+    return parts.map(part => part / sum);
+  };
+
+  return { element, svg, number, slider, choice, button, softmax };
+})();
