@@ -118,7 +118,8 @@ def _copy_linked_files(pages: Path) -> None:
     """Copy the players, pictures, tables and data that the pages link to, and no others, into the site."""
     folder = build_folder() / "site"
     link = re.compile(r"/site/([0-9a-f]{12}-[^\"&]+)")
-    names = {name for page in (pages / "book").glob("*.html") for name in link.findall(page.read_text(encoding="utf-8"))}
+    texts = (page.read_text(encoding="utf-8") for page in (pages / "book").glob("*.html"))
+    names = {name for text in texts for name in link.findall(text)}
     for data in [name for name in names if name.endswith(".js")]:  # of figures that answer
         names |= set(link.findall((folder / data).read_text(encoding="utf-8")))
     relative = Path(os.path.relpath(folder, CHECKOUT / "book"))
