@@ -151,7 +151,8 @@ def study(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments)
     default = Settings()  # what differs from it is part of the name, so that no record overwrites another's
     others = [word for word, usual in zip(_words(settings), _words(default), strict=True) if word != usual]
-    whose = {"worlds": "difficulty", "difficulties": "difficulty", "odds": "difficulty", "numbers": "tables"}
+    whose = dict.fromkeys(("worlds", "difficulties", "odds"), "difficulty")
+    whose |= {"numbers": "tables", "alphas": "alpha_beta"}
     options = {name: value for name in whose if (value := getattr(arguments, name))}
     for name in options:
         if whose[name] != arguments.name:
@@ -350,6 +351,7 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--numbers", type=int, nargs="+", metavar="N", help="tables: which (default: all three)")
+    command.add_argument("--alphas", type=float, nargs="+", metavar="α", help="alpha_beta: the only ones to try")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
     command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")

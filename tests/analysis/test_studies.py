@@ -169,6 +169,16 @@ def test_a_chosen_weight_is_tested_with_all_seeds(settings, asked):
     assert [row["where"] for row in found["claims"]["test"]] == ["Table 1"] * 10
 
 
+def test_a_short_search_takes_one_seed_and_the_weights_that_it_is_given(settings, asked):
+    found = studies.alpha_beta(replace(settings, seeds=(3, 4)), alphas=(0.01, 1.0))
+    grid = pd.DataFrame(found["grid"])
+    assert set(grid["seed"]) == {3} and set(grid[grid["transfer"] != "none"]["alpha"]) == {0.01, 1.0}
+    assert set(grid["transfer"]) == {"none", *PAPER_TRANSFERS} and set(grid["beta"]) == {0.0, BETA}
+    assert found["chosen"] == dict.fromkeys(PAPER_TRANSFERS, 1.0)
+    assert [len(rows["test"]) for rows in found["readings"].values()] == [5, 5]
+    assert {r.seed for r in asked if r.alpha == 1.0} == {3, 4}
+
+
 def test_what_needs_no_events_stands_beside_the_transfers(tiny, quick, monkeypatch):
     monkeypatch.setattr("advance_lib.experiments.runs.cores", lambda: 1)
     found = studies.baselines(Settings(str(tiny), quick, 2, "cpu"))
