@@ -227,28 +227,29 @@ def refresh_checked_outputs(chapter: Path) -> None:
         nbformat.write(source, partial)
 
 
-def write_findings(file: Path, text: str) -> None:
-    """Write what the kept records say between the marks of a Markdown file.
+def write_findings(file: Path, name: str, text: str) -> None:
+    """Write what the kept records say between the marks of that name in a Markdown file.
 
     Raises:
         UserError: the marks are not there.
     """
-    before, mark, rest = file.read_text(encoding="utf-8").partition("<!-- findings -->\n")
-    _, end, after = rest.partition("<!-- end of findings -->")
+    before, mark, rest = file.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
     if not mark or not end:
-        raise UserError(f"{file}: no lines '<!-- findings -->' and '<!-- end of findings -->' to write between")
+        raise UserError(f"{file}: no lines '<!-- {name} -->' and '<!-- end of {name} -->' to write between")
     with written_whole(file) as partial:
         partial.write_text(f"{before}{mark}\n{text}\n{end}{after}", encoding="utf-8")
 
 
-def findings_of(checkout: Path) -> dict[Path, str]:
-    """Return what README and the front page say of the results, from the kept records."""
-    from advance_lib.analysis.findings import findings, results_table, written
+def findings_of(checkout: Path) -> dict[tuple[Path, str], str]:
+    """Return what README and the front page say of the results, by file and mark, from the kept records."""
+    from advance_lib.analysis.findings import as_markdown, findings, results_table, verdicts, with_badges, written
 
-    told = findings()
+    told, front = findings(), checkout / "book" / "introduction.md"
     return {
-        checkout / "README.md": written(told, results_table()),
-        checkout / "book" / "introduction.md": written(told),
+        (checkout / "README.md", "findings"): written(told, results_table()),
+        (front, "verdicts"): with_badges(as_markdown(verdicts())),
+        (front, "findings"): written(told),
     }
 
 
@@ -327,8 +328,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         asked = requested(dict(pair.partition("=")[::2] for pair in arguments.asked))
         if arguments.step == "findings":
-            for file, text in findings_of(CHECKOUT).items():
-                write_findings(file, text)
+            for (file, name), text in findings_of(CHECKOUT).items():
+                write_findings(file, name, text)
         elif arguments.step == "chapter":
             book = {"book": asked.slug} if arguments.notebook.stem == "status" else {}  # it reports on the others
             execute_chapter(arguments.notebook, arguments.executed, parameters_of(asked) | book)

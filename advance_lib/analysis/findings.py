@@ -3,6 +3,7 @@
 Chapter: The claims.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -67,6 +68,35 @@ def results_table() -> pd.DataFrame:
     headings = {cell: Cell.named(cell).heading.replace("+ L_", "+ ") for cell in TABLES[1]}
     headings |= {cell: Cell.named(cell).inputs.lower() for cell in TABLES[1][:3]}
     return pd.DataFrame(rows).T.rename(columns=headings)
+
+
+def verdicts() -> pd.DataFrame:
+    """Return what became of the paper's claims about Table 1: a row a claim, a column the paper, one each kept source.
+
+    A claim holds or fails where its row in `claims.judged` says so, and is open else. That L_E helps most holds where
+    it helps more than each other transfer, and fails where it certainly helps less than one.
+
+    Returns:
+        Text such as ``"holds: −11.4 (−16.0 to −6.9)"``, points of the weighted F-score; the paper's have no interval.
+    """
+    words = {"supported": "holds", "refuted": "fails", "undecided": "open"}
+    asked = [("Sound, simply added, is no better than none", [("image/Ls", f"{BOTH}Ls")])]
+    asked += [(f"L_{transfer} helps", [(f"{BOTH}Ls", f"{BOTH}{transfer}")]) for transfer in PAPER_TRANSFERS]
+    asked += [("L_E helps most", [(f"{BOTH}{other}", f"{BOTH}E") for other in PAPER_TRANSFERS if other != "E"])]
+    rows = {text: {} for text, _ in asked}
+    for text, pairs in asked:
+        gains = [paper_scores(other)["fscore"][0] - paper_scores(base)["fscore"][0] for base, other in pairs]
+        rows[text]["the paper, on ADVANCE"] = _numbers([min(gains)], "+.1f")[0]
+    for source in SOURCES:
+        kept, data = _kept("tables", source)
+        claims = _claims(kept)
+        for text, pairs in asked:
+            found = [claims[pair] for pair in pairs]
+            least, said = min(found, key=lambda row: row["difference"]), {row["verdict"] for row in found}
+            verdict = "refuted" if "refuted" in said else "undecided" if "undecided" in said else "supported"
+            amount, low, high = _numbers([least[name] for name in ("difference", "low", "high")], "+.1f")
+            rows[text][data] = f"{words[verdict]}: {amount} ({low} to {high})"
+    return pd.DataFrame(rows).T.rename_axis("the paper says")
 
 
 def added_sound() -> str:
@@ -141,9 +171,18 @@ def findings() -> list[str]:
 def written(told: Sequence[str], table: pd.DataFrame | None = None) -> str:
     """Return findings, and a table before them where there is one, as Markdown."""
     items = "\n".join(f"{number}. {text}" for number, text in enumerate(told, 1)) + "\n"
-    if table is None:
-        return items
-    head = ["", *table.columns]
+    return items if table is None else f"{as_markdown(table)}\n{items}"
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """Return a table of texts as Markdown, its index as the first column."""
+    head = [table.index.name or "", *table.columns]
     rows = [[name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)]
     lines = [[cell.replace("|", "\\|") for cell in line] for line in (head, ["---"] * len(head), *rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{items}"
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def with_badges(markdown: str) -> str:
+    """Return a table of verdicts in which the first word of each is a badge, as Sphinx draws it."""
+    colours = {"holds": "success", "fails": "danger", "open": "secondary"}
+    return re.sub(r"\b(holds|fails|open):", lambda word: f"{{bdg-{colours[word[1]]}}}`{word[1]}`", markdown)

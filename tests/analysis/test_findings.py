@@ -16,8 +16,8 @@ CHECKOUT = studies.RESULTS.parent
 
 def test_readme_and_front_page_say_what_the_records_say():
     """To be renewed by `python workflow/pages.py findings`."""
-    for file, text in findings_of(CHECKOUT).items():
-        found = re.search(r"<!-- findings -->\n(.*)<!-- end of findings -->", file.read_text(), re.DOTALL)
+    for (file, name), text in findings_of(CHECKOUT).items():
+        found = re.search(rf"<!-- {name} -->\n(.*)<!-- end of {name} -->", file.read_text(), re.DOTALL)
         assert found and found[1].strip() == text.strip(), file
 
 
@@ -41,11 +41,13 @@ def records(tmp_path, monkeypatch):
 
     def row(base, other, difference, p):
         ends = {"low": difference - 1, "high": difference + 1}
-        return {"base": base, "other": other, "difference": difference, "p_holm": p} | ends
+        verdict = "undecided" if p >= 0.05 else "supported" if difference > 0 else "refuted"
+        return {"base": base, "other": other, "difference": difference, "p_holm": p, "verdict": verdict} | ends
 
     for name, added in (("tables-miniature", -5.0), ("tables-real-pairs-5k", 2.0)):
         claims = [row("image/Ls", f"{BOTH}Ls", added, 0.01 if added < 0 else 0.3)]
         claims += [row(f"{BOTH}Ls", f"{BOTH}{t}", n + 1.0, 0.2) for n, t in enumerate(PAPER_TRANSFERS)]
+        claims += [row(f"{BOTH}{t}", f"{BOTH}E", added + n, 0.01) for n, t in enumerate(PAPER_TRANSFERS) if t != "E"]
         claims.append(row("chance", f"{BOTH}only E1", 9.0, 0.001))
         looked_up = {"f_base": 20.0, "f_other": 18.0}
         kept = {"profile": "mini", "code_key": key, "scores": scores, "claims": {"exam": claims}}
@@ -83,6 +85,17 @@ def test_the_table_is_the_papers_and_ours(records):
     assert text.splitlines()[0].count("\\|") == 4 and text.endswith("1. one\n2. two\n")
 
 
+def test_the_verdicts_are_those_of_the_records(records):
+    table = findings.verdicts()
+    assert list(table.columns) == ["the paper, on ADVANCE", "the miniature", "real pairs"]
+    assert (
+        table.loc["Sound, simply added, is no better than none", "the paper, on ADVANCE"] == "−0.1"
+    )  # 72.71 against 72.85
+    assert list(table.loc["L_E helps most"]) == ["+0.4", "fails: −5.0 (−6.0 to −4.0)", "holds: +2.0 (+1.0 to +3.0)"]
+    assert set(table.loc["L_SQ|Na helps"][1:]) == {"open: +1.0 (+0.0 to +2.0)"}
+    assert "| {bdg-danger}`fails` −5.0" in findings.with_badges(findings.as_markdown(table))
+
+
 def test_what_older_code_made_is_marked(records):
     assert OLDER not in "".join(findings.findings())
     path = records / "tables-miniature.json"
@@ -94,9 +107,9 @@ def test_what_older_code_made_is_marked(records):
 def test_findings_are_written_between_their_marks(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- findings -->\nold\n<!-- end of findings -->\nafter\n")
-    write_findings(page, "new")
+    write_findings(page, "findings", "new")
     assert page.read_text() == "before\n<!-- findings -->\n\nnew\n<!-- end of findings -->\nafter\n"
     page.write_text("nothing")
     with pytest.raises(UserError, match=r"page\.md: no lines '<!-- findings -->'"):
-        write_findings(page, "new")
+        write_findings(page, "findings", "new")
     assert page.read_text() == "nothing" and isinstance(findings.results_table(), pd.DataFrame)
