@@ -77,7 +77,7 @@ def verdicts() -> pd.DataFrame:
     it helps more than each other transfer, and fails where it certainly helps less than one.
 
     Returns:
-        Text such as ``"holds: −11.4 (−16.0 to −6.9)"``, points of the weighted F-score; the paper's have no interval.
+        Text such as ``"holds: −11.4 (−16.0 to −6.9)"``, with blanks that do not break, points of the weighted F-score; the paper's have no interval.
     """
     words = {"supported": "holds", "refuted": "fails", "undecided": "open"}
     asked = [("Sound, simply added, is no better than none", [("image/Ls", f"{BOTH}Ls")])]
@@ -95,7 +95,7 @@ def verdicts() -> pd.DataFrame:
             least, said = min(found, key=lambda row: row["difference"]), {row["verdict"] for row in found}
             verdict = "refuted" if "refuted" in said else "undecided" if "undecided" in said else "supported"
             amount, low, high = _numbers([least[name] for name in ("difference", "low", "high")], "+.1f")
-            rows[text][data] = f"{words[verdict]}: {amount} ({low} to {high})"
+            rows[text][data] = f"{words[verdict]}: {amount} ({low}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high})"
     return pd.DataFrame(rows).T.rename_axis("the paper says")
 
 

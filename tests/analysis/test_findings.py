@@ -91,8 +91,12 @@ def test_the_verdicts_are_those_of_the_records(records):
     assert (
         table.loc["Sound, simply added, is no better than none", "the paper, on ADVANCE"] == "−0.1"
     )  # 72.71 against 72.85
-    assert list(table.loc["L_E helps most"]) == ["+0.4", "fails: −5.0 (−6.0 to −4.0)", "holds: +2.0 (+1.0 to +3.0)"]
-    assert set(table.loc["L_SQ|Na helps"][1:]) == {"open: +1.0 (+0.0 to +2.0)"}
+    assert list(table.loc["L_E helps most"]) == [
+        "+0.4",
+        "fails: −5.0 (−6.0\xa0to\xa0−4.0)",
+        "holds: +2.0 (+1.0\xa0to\xa0+3.0)",
+    ]
+    assert set(table.loc["L_SQ|Na helps"][1:]) == {"open: +1.0 (+0.0\xa0to\xa0+2.0)"}
     assert "| {bdg-danger}`fails` −5.0" in findings.with_badges(findings.as_markdown(table))
 
 
