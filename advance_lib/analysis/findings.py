@@ -77,7 +77,8 @@ def verdicts() -> pd.DataFrame:
     it helps more than each other transfer, and fails where it certainly helps less than one.
 
     Returns:
-        Text such as ``"holds: −11.4 (−16.0 to −6.9)"``, with blanks that do not break, points of the weighted F-score; the paper's have no interval.
+        Text such as ``"holds: −11.4 (−16.0 to −6.9)"``, points of the weighted F-score; the paper's have no interval,
+        and blanks inside an interval do not break.
     """
     words = {"supported": "holds", "refuted": "fails", "undecided": "open"}
     asked = [("Sound, simply added, is no better than none", [("image/Ls", f"{BOTH}Ls")])]
