@@ -1,7 +1,7 @@
 """What networks hear: how far trained ones are from N_a(0), how events tell scenes apart, what real ears hear.
 
-Chapters: Preserving what N_a knows; One representation, two tasks; Events in different scenes; Scenes in the space of
-events; Real photographs, real recordings.
+Chapters: Preserving what the audio network knows; One representation, two tasks; Events in different scenes; Scenes
+in the space of events; Real photographs, real recordings.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A drawing is a list of boxes, in inches, and a list of arrows between their names. What a box is shows in its outline:
 data has square corners, what is trained a solid outline, what is frozen a dashed one.
 
-Chapters: The dataset; Recognising with one and two senses; Preserving what N_a knows; One representation, two tasks;
-Events in different scenes.
+Chapters: The dataset; Recognising with one and two senses; Preserving what the audio network knows; One
+representation, two tasks; Events in different scenes.
 """
 
 from typing import NamedTuple

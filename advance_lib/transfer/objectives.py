@@ -3,8 +3,8 @@
 Events are compared before activation wherever that is possible, so that no logarithm meets a rounded zero.
 f_e are pre-activations of events, y = σ(f_e(a, N_a(0))) the soft responses of the pre-trained network.
 
-Chapters: Recognising with one and two senses; Preserving what N_a knows; One representation, two tasks; Events in
-different scenes.
+Chapters: Recognising with one and two senses; Preserving what the audio network knows; One representation, two tasks;
+Events in different scenes.
 """
 
 from collections.abc import Callable
