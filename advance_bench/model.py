@@ -188,22 +188,6 @@ def pairs_of_a_run(pairs: float, epochs: int) -> float:
     return pairs * (epochs * (train + RECOGNISING * validation) + RECOGNISING * test)
 
 
-def by_side(record: dict) -> pd.Series:
-    """Return the measured seconds a pair of training on photographs alone; index: side in pixels."""
-    rates = record["image alone, limit by side"]
-    return pd.Series({int(side.removesuffix(" px")): 1 / rate for side, rate in rates.items()})
-
-
-def fit_by_side(seconds: pd.Series) -> tuple[float, float]:
-    """Return a and b of seconds = a + b·side², fitted so that relative deviations count alike.
-
-    Args:
-        seconds: a pair; index: side in pixels.
-    """
-    b, a = np.polyfit(seconds.index.to_numpy(float) ** 2, seconds, 1, w=1 / seconds)
-    return float(a), float(b)
-
-
 @dataclass(frozen=True)
 class Machine:
     """A machine that trains some networks.

@@ -3,25 +3,14 @@
 Chapter: What it costs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advance_bench.model import (
-    ADVANCE_PAIRS,
-    DAY,
-    HOUR,
-    SIZES,
-    WEEK,
-    YEAR,
-    Machine,
-    by_side,
-    fit_by_side,
-)
+from advance_bench.model import ADVANCE_PAIRS, DAY, HOUR, SIZES, WEEK, YEAR, Machine
 from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR
 
 COLOURS = (IMAGE_COLOUR, SOUND_COLOUR, BOTH_COLOUR)
@@ -41,56 +30,6 @@ def _legend_of_knowledge(kinds: Sequence[str]) -> list[Line2D]:
         inside = PAPER_COLOUR if filled else "white"
         found.append(Line2D([], [], color=PAPER_COLOUR, marker=marker, markerfacecolor=inside, ls=line, label=kind))
     return found
-
-
-def seconds_by_side(records: Mapping[str, dict], most: int) -> Figure:
-    """Draw milliseconds a pair over the side of the photographs: measured, and the fit a + b·side² beyond.
-
-    Args:
-        records: name to record of ``python -m advance_bench``.
-        most: pixels up to which the fit is drawn.
-    """
-    figure, axis = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    for (name, record), colour in zip(records.items(), COLOURS, strict=False):
-        points = by_side(record)
-        a, b = fit_by_side(points)
-        for kind, ends in (
-            ("computed", (points.index[0], points.index[-1])),
-            ("extrapolated", (points.index[-1], most)),
-        ):
-            x = np.linspace(*ends, 100)
-            axis.plot(x, 1e3 * (a + b * x**2), ls=KNOWN[kind][2], color=colour)
-        axis.plot(points.index, 1e3 * points, "o", color=colour, label=name)
-    axis.set(
-        xlabel="side of the photographs in pixels", ylabel="ms a pair", yscale="log", xticks=range(0, most + 1, 128)
-    )
-    axis.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-    axis.minorticks_off()
-    names = axis.get_legend_handles_labels()[0] if len(records) > 1 else []
-    axis.legend(handles=[*names, *_legend_of_knowledge(["measured", "computed", "extrapolated"])], frameon=False)
-    return figure
-
-
-def memory_by_side(counted: pd.DataFrame) -> Figure:
-    """Draw megabytes of activations a pair over the side of the photographs; all of it computed.
-
-    Args:
-        counted: columns ``networks``, ``dtype``, ``side`` and ``bytes``.
-    """
-    figure, axis = plt.subplots(figsize=(5, 3.6), layout="constrained")
-    for (name, some), colour in zip(counted.groupby("networks", sort=False), COLOURS, strict=False):
-        for dtype, line in some.groupby("dtype", sort=False):
-            lighter = 1 if dtype == "float32" else 0.5
-            axis.plot(
-                line["side"], line["bytes"] / 1e6, marker="s", markerfacecolor="white", color=colour, alpha=lighter,
-                label=f"{name}, {dtype}",
-            )  # fmt: skip
-    axis.set(xlabel="side of the photographs in pixels", ylabel="MB of activations a pair", xscale="log", yscale="log")
-    axis.set_xticks(sorted(set(counted["side"])), sorted(set(counted["side"])))
-    axis.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
-    axis.minorticks_off()
-    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
-    return figure
 
 
 def time_by_pairs(machines: Sequence[Machine], runs: float | None, pairs_of_runs: int) -> Figure:

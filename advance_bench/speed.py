@@ -55,7 +55,6 @@ class Effort:
         epochs: timed; the median counts.
         seconds: of each loop in the way of the authors' code.
         prepared: files that are made into arrays.
-        sides: of photographs to train on, in pixels.
         cells: whose runs are timed.
         turns: in which limit, epoch and cells are timed; the median counts.
     """
@@ -66,13 +65,12 @@ class Effort:
     epochs: int
     seconds: float
     prepared: int
-    sides: tuple[int, ...]
     cells: tuple[str, ...]
     turns: int
 
 
-SHORT = Effort(3, 1, 64, 2, 1.0, 4, (32,), (MAIN,), 1)
-FULL = Effort(20, 5, 3537, 5, 30.0, 60, (64, 96, 128, 192, 256), CELLS, 3)
+SHORT = Effort(3, 1, 64, 2, 1.0, 4, (MAIN,), 1)
+FULL = Effort(20, 5, 3537, 5, 30.0, 60, CELLS, 3)
 FULL_ON_CPU = replace(FULL, pairs=640, steps=20, warm_up=2, epochs=3)
 
 
@@ -392,12 +390,6 @@ def bench(profile_name: str, dataset: str, device: str, short: bool, say: Callab
     tell(f"seconds a run of {profile.training.epochs} epochs on as many pairs as ADVANCE", cells)
     if set(cells) == set(CELLS):
         tell("projection", {"hours of all cells and seeds": SEEDS * sum(cells.values()) / 3600})
-    by_side = {}
-    for side in effort.sides:
-        images = np.random.default_rng(0).integers(0, 256, (size, side, side, 3), np.uint8)
-        small = Inputs(images, None, inputs.targets[:size], inputs.normaliser)
-        by_side[f"{side} px"] = step_rate(ready("image/Ls", profile, small, scenes, device), effort, size)
-    tell("image alone, limit by side", by_side)
     if not short:
         tell("the paper's networks, limit", {"batch of 4": _paper_networks(scenes, device, effort)})
         tell("agreement", agreement(profile, inputs, scenes, device, size))

@@ -3,11 +3,8 @@ import math
 from dataclasses import replace
 
 import matplotlib
-import numpy as np
-import pandas as pd
 import pytest
 import torch
-from matplotlib.colors import to_rgba
 from torch import nn
 from torchvision.models import ResNet101_Weights
 
@@ -25,7 +22,6 @@ MINI, PAPER = PROFILES["mini"], PROFILES["paper"]
 
 def record(epoch, **changes):
     """A record of a machine, with round numbers."""
-    sides = {f"{side} px": 1 / (0.001 + 2e-7 * side**2) for side in (64, 128, 256)}
     seconds = {cell: 100.0 + len(cell) for cell in CELLS}
     found = {
         "profile": "mini",
@@ -42,7 +38,6 @@ def record(epoch, **changes):
         "preparing": {"clip": 0.03, "clip_floor": 0.01, "photograph": 0.01, "photograph_floor": 0.005},
         "seconds a run of 8 epochs on as many pairs as ADVANCE": seconds,
         "projection": {"hours of all cells and seeds": 4.0},
-        "image alone, limit by side": sides,
         "the paper's networks, limit": {"batch of 4": 0.5},
         "agreement": {
             "float32, step 1": 2.0,
@@ -118,11 +113,6 @@ def test_pairs_of_a_run():
     assert model.pairs_of_a_run(5075, 8) == pytest.approx(8 * (3537 + 475 / 3) + 1063 / 3)
 
 
-def test_the_fit_finds_the_law():
-    a, b = model.fit_by_side(model.by_side(record(100.0)))
-    assert a == pytest.approx(0.001) and b == pytest.approx(2e-7)
-
-
 def test_machines_are_what_was_measured_and_the_rest_assumed():
     small, large, gpu = model.machines(record(100.0))
     assert [machine.known for machine in (small, large, gpu)] == ["measured", "measured", "assumed"]
@@ -188,21 +178,3 @@ def test_only_what_was_measured_has_filled_markers():
     (marked,) = [line for line in axis.lines if line.get_marker() == "o"]
     assert marked.get_xydata().tolist() == [[1014, 1800]]
     assert [line.get_linestyle() for line in axis.lines if len(line.get_xdata()) == 2] == ["-", "--"] * 2 + [":", ":"]
-
-
-def test_the_fit_is_dashed_beyond_the_measured_sides():
-    axis = pictures.seconds_by_side({"a machine": record(100.0)}, most=512).axes[0]
-    inside, beyond, points = axis.lines
-    assert points.get_xdata().tolist() == [64, 128, 256] and points.get_marker() == "o"
-    assert inside.get_linestyle() == "-" and inside.get_xdata()[-1] == 256
-    assert beyond.get_linestyle() == "--" and beyond.get_xdata()[-1] == 512
-    assert np.allclose(inside.get_ydata()[[0, -1]], points.get_ydata()[[0, -1]])
-
-
-def test_memory_is_computed_and_so_not_filled():
-    rows = [{"networks": "mini", "dtype": dtype, "side": side, "bytes": 1e6 * side}
-            for dtype in ("float32", "bfloat16") for side in (96, 256)]  # fmt: skip
-    lines = pictures.memory_by_side(pd.DataFrame(rows)).axes[0].lines
-    assert [line.get_ydata().tolist() for line in lines] == [[96, 256]] * 2
-    assert {line.get_markerfacecolor() for line in lines} == {"white"}
-    assert {to_rgba(line.get_color()) for line in lines} == {to_rgba(pictures.COLOURS[0])}
