@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from advance_lib.cache import written_whole
 from graph import CHECKOUT
 
-SMALL = 1_000_000  # bytes of all files that one output shows
+SMALL = 150_000  # bytes of all files that one output shows
 LINK = re.compile(r'(src|href)="[^"]*/site/([0-9a-f]{12}-([^"]+))"( download="[^"]*")?')
 ENLARGED = re.compile(r'<a href="([^"]+)">(<img src="\1"[^>]*>)</a>')
 LEFT_OUT = "*What stands here on the page needs files or a script beside it: run the notebook to see it.*"

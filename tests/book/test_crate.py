@@ -1,4 +1,4 @@
-"""A finished build as a Workflow Run RO-Crate: the MUSTs of its profiles, and what the reader of rocrate understands."""
+"""A finished build as a Workflow Run RO-Crate: the MUSTs of its profiles, and what rocrate's own reader understands."""
 
 import hashlib
 import json
