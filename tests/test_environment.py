@@ -1,4 +1,4 @@
-"""pyproject.toml, requirements.txt, environment.yml and what makes images tell one story, and no address stands in it."""
+"""pyproject.toml, requirements.txt, environment.yml and images tell one story, and no address stands in it."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_images_have_a_python_that_is_admitted_and_the_locked_rest():
     admitted = SpecifierSet(PROJECT["project"]["requires-python"])
     dockerfile = (ROOT / "Dockerfile").read_text()
     conda = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())["dependencies"][0]
-    pythons = re.findall(r"^FROM python:([\d.]+)", dockerfile, flags=re.MULTILINE) + [conda.removeprefix("python=")]
+    pythons = [*re.findall(r"^FROM python:([\d.]+)", dockerfile, flags=re.MULTILINE), conda.removeprefix("python=")]
     assert len(pythons) == 2 and len(set(pythons)) == 1 and all(map(admitted.contains, pythons))
     for installing in (dockerfile, (ROOT / "binder" / "postBuild").read_text()):
         assert "--require-hashes -r requirements.txt" in installing
