@@ -53,12 +53,6 @@ def test_files_of_the_code_check_are_there_with_their_figures_and_tables(site):
         assert all(anchor in text for anchor in anchors), path.name
 
 
-def test_no_launch_button_without_a_repository(page, site):
-    page.goto((site / "book" / "table1.html").as_uri())
-    assert page.locator(".dropdown-launch-buttons").count() == 0
-    assert page.locator("figcaption a", has_text="source").count() > 0
-
-
 def test_search_finds_a_word(page, address):
     problems = checks.load(page, f"{address}/search.html?q=harbour")
     page.locator("#search-results li a").first.wait_for(timeout=20_000)
