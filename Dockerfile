@@ -10,7 +10,7 @@ USER reader
 
 FROM system AS companion
 WORKDIR /home/reader/companion
-# What changes seldom comes first. PyTorch's wheels for Linux carry libraries of CUDA, which no CPU needs: 5 GB.
+# What changes seldom comes first. PyTorch's wheels for Linux carry libraries of CUDA, which no CPU needs: most of the image.
 COPY --chown=reader:reader requirements.txt ./
 RUN python -m venv .venv \
     && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check uv \
