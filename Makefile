@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/_build/bytecode
 endif
 
-.PHONY: help book check test test-slow test-browser lab outputs slides study clean lock
+.PHONY: help book serve check test test-slow test-browser lab outputs slides crate study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,10 @@ $(READY): requirements.txt pyproject.toml
 
 book: $(READY)  ## train what is missing and build the book
 	@$(BIN)/python workflow/pages.py book --cores $(CORES) $(ASKED)
+
+serve: $(READY)  ## show the built book at http://127.0.0.1:8000
+	@site="$$($(BIN)/python workflow/pages.py site $(ASKED))" && echo "http://127.0.0.1:8000" && \
+		$(BIN)/python -m http.server --bind 127.0.0.1 --directory "$$site" 8000
 
 check: $(READY)  ## style and the fast tests, before every commit: two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -77,6 +81,9 @@ outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 
 slides: book  ## cut the book's pages into slides for teaching
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
+
+crate: book  ## describe the build as a Workflow Run RO-Crate: what ran when, on what, and what came out
+	@echo "The crate: $$($(BIN)/python workflow/pages.py crate $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	for study in tables alpha_beta baselines inside; do \

@@ -1,15 +1,19 @@
-"""pyproject.toml, requirements.txt and environment.yml tell one story, and no address stands in it."""
+"""pyproject.toml, requirements.txt, environment.yml and images tell one story, and no address stands in it."""
 
+import json
+import os
 import re
 import tomllib
 from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
 LOCK = (ROOT / "requirements.txt").read_text()
 
 
@@ -47,6 +51,25 @@ def test_conda_gives_python_and_pip_the_locked_rest():
     assert python == f"python{PROJECT['project']['requires-python']}"
     assert pip == ["--require-hashes", "-r requirements.txt"]
     assert environment["name"] == PROJECT["project"]["name"]
+
+
+def test_images_have_a_python_that_is_admitted_and_the_locked_rest():
+    admitted = SpecifierSet(PROJECT["project"]["requires-python"])
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    conda = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())["dependencies"][0]
+    pythons = [*re.findall(r"^FROM python:([\d.]+)", dockerfile, flags=re.MULTILINE), conda.removeprefix("python=")]
+    assert len(pythons) == 2 and len(set(pythons)) == 1 and all(map(admitted.contains, pythons))
+    for installing in (dockerfile, (ROOT / "binder" / "postBuild").read_text()):
+        assert "--require-hashes -r requirements.txt" in installing
+    assert all(os.access(ROOT / "binder" / name, os.X_OK) for name in ("postBuild", "start"))
+
+
+def test_the_development_container_is_a_stage_of_the_image():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    file = (ROOT / ".devcontainer" / container["build"]["dockerfile"]).resolve()
+    stages = dict(re.findall(r"^FROM \S+ AS (\w+)\n((?:(?!FROM).*\n)*)", file.read_text(), flags=re.MULTILINE))
+    assert f"USER {container['remoteUser']}" in stages[container["build"]["target"]]
+    assert container["postCreateCommand"] == f"make {re.search(r'^READY := (.+)$', MAKEFILE, flags=re.MULTILINE)[1]}"
 
 
 def test_no_uv_lock():

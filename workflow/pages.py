@@ -20,6 +20,7 @@ from pathlib import Path
 
 from advance_lib.cache import UserError, build_folder, remove, written_whole
 from advance_lib.cache import cores as all_cores
+from downloads import make_portable
 from graph import CHECKOUT, Asked, requested
 
 ROOMS = (  # in the order in which data flows
@@ -196,11 +197,24 @@ def build_pages(work: Path) -> Path:
     _stage(work / "executed", source)
     lay_out(source, pages)
     _copy_linked_files(pages)
+    make_portable(pages, build_folder() / "site")
     _drop_unused_bundles(pages)
     _tell_what_pages_took(pages / "book" / "status.html", began)
     remove([final])
     os.replace(pages, final)
     return final / "index.html"
+
+
+def built_site(asked: Asked) -> Path:
+    """Return the folder of a book's pages.
+
+    Raises:
+        UserError: there are none.
+    """
+    site = asked.folder / "html"
+    if not (site / "index.html").is_file():
+        raise UserError(f"{site}: no finished book here; `make book` builds it")
+    return site
 
 
 def refresh_checked_outputs(chapter: Path) -> None:
@@ -306,8 +320,10 @@ def main(argv: list[str] | None = None) -> int:
         "chapter": "execute one chapter into a copy",
         "build": "build the pages from executed chapters and print the first one",
         "slides": "cut the built pages into slides and print the first one",
+        "crate": "describe a finished book as a Workflow Run RO-Crate and print the description",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
         "dataset": "print the dataset as every step is given it",
+        "site": "print the folder of the built pages",
         "findings": "for authors: write what the kept records say into README and the front page",
     }
     for name, text in texts.items():
@@ -339,6 +355,12 @@ def main(argv: list[str] | None = None) -> int:
             from slides import make_slides
 
             print(make_slides(asked.folder / "html"))
+        elif arguments.step == "crate":
+            from crate import make_crate
+
+            print(make_crate(asked))
+        elif arguments.step == "site":
+            print(built_site(asked))
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
         else:

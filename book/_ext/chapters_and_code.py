@@ -123,6 +123,22 @@ class LearningGoals(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(found))
 
 
+def link_sources(app, page, template, context, doctree) -> None:
+    """Link each figure and table of a chapter to the chapter's notebook, and to its commit where a repository is told.
+
+    The address of the repository is ``repository: url`` in ``_config.yml``.
+    """
+    if not app.env.doc2path(page).endswith(".ipynb") or "body" not in context:
+        return
+    name = page.rpartition("/")[2]
+    links = f' <a class="runs" href="../_sources/{page}.ipynb" download="{name}.ipynb">source</a>'
+    if repository := app.config.html_theme_options.get("repository_url"):
+        from advance_lib.analysis.studies import commit
+
+        links += f' <a class="runs" href="{repository}/blob/{commit()}/{page}.ipynb">at its commit</a>'
+    context["body"] = re.sub(r"(?=</figcaption></figure>)|(?<=Download this table as CSV</a>)", links, context["body"])
+
+
 def begin(app, env, names) -> None:
     """Read the chapters once, before any page is read."""
     import advance_bench
@@ -142,6 +158,7 @@ def setup(app) -> dict:
     app.connect("autodoc-process-docstring", process, priority=400)  # napoleon has 500
     app.connect("autodoc-process-docstring", restore, priority=600)
     app.connect("autodoc-skip-member", skip)
+    app.connect("html-page-context", link_sources)
     app.add_directive("learning-goals", LearningGoals)
     app.add_post_transform(Losses)
     for name in ("sphinx-mathjax-offline", "sphinx_multitoc_numbering"):

@@ -166,6 +166,12 @@ def test_the_reference_links_chapters_code_and_goals(site):
     assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page."
 
 
+def test_a_page_offers_its_notebook_and_no_launch_where_no_repository_is_configured(site):
+    page = read(site / "book" / "table1.html")
+    assert page.select_one('a[href="../_sources/book/table1.ipynb"]') and not page.select(".dropdown-launch-buttons")
+    assert "github.com" not in str(page.body)
+
+
 def test_a_warning_is_an_error_in_whichever_process_it_is_heard(tmp_path, capfd):
     """More than five pages are read by several processes, and one of them has a reference that leads nowhere."""
     (tmp_path / "book").mkdir()

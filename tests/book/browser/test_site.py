@@ -1,8 +1,13 @@
 """Every page and slide of the built smoke book in a browser, from a server and as a file."""
 
+import re
+
 import checks
+import nbformat
 import pytest
-from checks import SITE
+import yaml
+from bs4 import BeautifulSoup
+from checks import ROOT, SITE
 
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
 
@@ -24,6 +29,28 @@ def test_the_book_begins_with_its_introduction(page, address):
     page.goto(f"{address}/")
     page.wait_for_url("**/book/introduction.html")
     assert page.locator("article h1").count() == 1
+
+
+def test_downloaded_chapters_need_no_file_beside_them_and_tell_no_folder_of_this_machine(site):
+    chapters = sorted((site / "_sources").rglob("*.ipynb"))
+    assert len(chapters) >= 20
+    for path in chapters:
+        text = path.read_text(encoding="utf-8")
+        assert str(ROOT) not in text and "/site/" not in text, path.name
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+        assert "pip install" in notebook.cells[0].source
+
+
+def test_files_of_the_code_check_are_there_with_their_figures_and_tables(site):
+    manifest = yaml.safe_load((ROOT / "codecheck.yml").read_text(encoding="utf-8"))["manifest"]
+    for entry in manifest:
+        path = site.parents[3] / entry["file"].replace("mini-miniature", site.parent.name)
+        anchors = re.findall(r"#([\w-]+)", entry["comment"])
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".html":
+            assert all(BeautifulSoup(text, "html.parser").find(id=anchor) for anchor in anchors), path.name
+        assert all(anchor in text for anchor in anchors), path.name
 
 
 def test_search_finds_a_word(page, address):
