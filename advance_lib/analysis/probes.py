@@ -195,7 +195,8 @@ def on_random_splits(run: Run, splits: int = RANDOM_SPLITS) -> pd.DataFrame:
         has pairs in training, all in percent.
     """
     shared = run.request.shared
-    pairs, features, targets = shared.data.catalogue, np.concatenate(frozen(run), axis=1), shared.inputs.targets
+    pairs, targets = shared.data.catalogue, shared.inputs.targets
+    features = np.concatenate(frozen(run, np.arange(len(pairs))), axis=1)
     found = []
     for by, splitter in SPLITTERS.items():
         for seed in range(splits):
