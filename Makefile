@@ -79,7 +79,7 @@ slides: book  ## cut the book's pages into slides for teaching
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
-	for study in tables alpha_beta baselines inside; do \
+	for study in tables alpha_beta baselines inside after; do \
 		$(BIN)/advance study $$study --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE) || exit; done
 	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
 	$(BIN)/python workflow/pages.py findings
