@@ -22,7 +22,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, value: str, scale: float = 1.0) -> Non
     """Draw one line an approach: its value, filled where it is certainly another than the base's, and its interval."""
     for height, row in enumerate(rows.to_dict("records")):
         colour = loss_colour(row["approach"])
-        certain = (row["p_holm"] or 1) < LEVEL  # None where nothing was asked
+        certain = pd.notna(row["p_holm"]) and row["p_holm"] < LEVEL
         axis.plot([scale * row["low"], scale * row["high"]], [height, height], color=colour, linewidth=2)
         axis.plot(scale * row[value], height, "o", color=colour, markerfacecolor=colour if certain else "white")
     axis.set_yticks(range(len(rows)), map(named, rows["approach"]))
@@ -80,7 +80,7 @@ def retrieval_dots(rows: pd.DataFrame) -> Figure:
 
 
 def retrieval_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return retrieval scores in percent: all where the pair alone counts, nDCG and recall@1 where more does.
+    """Return retrieval scores in percent: all where the pair alone counts, nDCG@10 and recall@1 where more does.
 
     Args:
         rows: as from `retrieval.retrievals`.
@@ -88,7 +88,8 @@ def retrieval_table(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(approach=rows["approach"].map(named))
     of_found = {found: part.set_index(["direction", "approach"]) for found, part in rows.groupby("relevant")}
     pair = of_found["pair"]
-    columns = {name: 100 * pair[name] for name in RECALLS} | {"median rank": pair["median rank"]}
-    columns |= {"nDCG@10": 100 * pair["ndcg@10"], "nDCG@10, siblings": 100 * of_found["siblings"]["ndcg@10"]}
-    columns |= {f"{name}, scene": 100 * of_found["scene"][name.lower()] for name in ("nDCG@10", "recall@1")}
-    return pd.DataFrame(columns).loc[pair.index].round(1)
+    columns = {name.replace("recall", "R"): 100 * pair[name] for name in RECALLS}
+    columns |= {"median rank": pair["median rank"], "nDCG@10": 100 * pair["ndcg@10"]}
+    columns |= {"with siblings": 100 * of_found["siblings"]["ndcg@10"], "by scene": 100 * of_found["scene"]["ndcg@10"]}
+    columns |= {"R@1 by scene": 100 * of_found["scene"]["recall@1"]}
+    return pd.DataFrame(columns).loc[pair.index].rename_axis([None, None]).round(1)
