@@ -86,7 +86,7 @@ crate: book  ## describe the build as a Workflow Run RO-Crate: what ran when, on
 	@echo "The crate: $$($(BIN)/python workflow/pages.py crate $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
-	for study in tables alpha_beta baselines inside; do \
+	for study in tables alpha_beta baselines inside after; do \
 		$(BIN)/advance study $$study --seeds 5 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE) || exit; done
 	$(BIN)/advance study presets --seeds 3 --profile $(PROFILE) --dataset "$$DATASET" --device $(DEVICE)
 	$(BIN)/python workflow/pages.py findings

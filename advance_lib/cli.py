@@ -346,8 +346,8 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     command.set_defaults(run=study)
     command.add_argument(
         "name",
-        help="tables, presets, alpha_beta, baselines, inside, hearing, reasons, difficulty, schedules, arithmetics or "
-        "rules",
+        help="tables, presets, alpha_beta, baselines, inside, after, hearing, reasons, difficulty, schedules, "
+        "arithmetics or rules",
     )
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--numbers", type=int, nargs="+", metavar="N", help="tables: which (default: all three)")

@@ -63,12 +63,27 @@ def linear_probe(run: Run) -> tuple[dict[str, np.ndarray], float]:
     Returns:
         Split to (pairs,) codes of scenes, and C.
     """
+    shared = run.request.shared
+    return probe(np.concatenate(frozen(run), axis=1), shared.inputs.targets, shared.data.rows())
+
+
+def probe(
+    features: np.ndarray, targets: np.ndarray, rows: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], float]:
+    """Name scenes by a logistic regression on frozen features; its C is chosen on validation.
+
+    Args:
+        features: (pairs, features).
+        targets: (pairs,) codes of scenes.
+        rows: of each split; what is neither training nor validation is named.
+
+    Returns:
+        Split to (pairs of the split,) codes of scenes, and C.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    features, targets = _frozen(run), run.request.shared.inputs.targets
-    rows = run.request.shared.data.rows()
     scores, fitted = [], []
     for strength in STRENGTHS:
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
@@ -81,8 +96,13 @@ def linear_probe(run: Run) -> tuple[dict[str, np.ndarray], float]:
     return named, STRENGTHS[best]
 
 
-def _frozen(run: Run) -> np.ndarray:
-    """Return N_v(0) and N_a(0) of every pair, side by side, (pairs, features)."""
+def frozen(run: Run, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return N_v(0) and N_a(0) of some pairs, (pairs, visual features) and (pairs, audio features).
+
+    Args:
+        run: says which dataset and which pre-trained networks; its own network is not used.
+        rows: of the pairs; None for all.
+    """
     import torch
 
     from advance_lib.training.fabric import start
@@ -95,4 +115,6 @@ def _frozen(run: Run) -> np.ndarray:
     def read(_: object, batch) -> torch.Tensor:
         return torch.cat([visual.represent(batch.image), audio.represent(batch.log_mel)], dim=1)
 
-    return predictions(fabric, visual, shared.inputs, np.arange(len(shared.inputs.targets)), read)
+    rows = np.arange(len(shared.inputs.targets)) if rows is None else rows
+    found = predictions(fabric, visual, shared.inputs, rows, read)
+    return found[:, : visual.features], found[:, visual.features :]

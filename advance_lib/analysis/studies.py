@@ -1,6 +1,6 @@
 """Longer computations whose results are kept as small JSON files under ``results/``: the book's reference runs.
 
-Chapters: The claims; What the paper says, what its code does; Choosing α and β; The miniature.
+Chapters: The claims; What the paper says, what its code does; Choosing α and β; After the paper; The miniature.
 """
 
 import json
@@ -37,6 +37,8 @@ from advance_lib.analysis.events import (
     recall_of_mixed,
     separations,
 )
+from advance_lib.analysis.probes import of_approaches, on_random_splits, probe_scores, probed
+from advance_lib.analysis.retrieval import WAYS, alikeness, retrievals
 from advance_lib.analysis.robustness import guesses, robustness
 from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
@@ -377,6 +379,31 @@ def inside(settings: Settings) -> dict:
     return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
 
 
+def after(settings: Settings) -> dict:
+    """Ask of finished runs what later papers ask: a linear probe on frozen representations, and retrieval.
+
+    Returns:
+        A record: ``probe``, ``alike`` and ``retrieval`` (by ``events`` and by ``map``), each by split, as `probes` and
+        `retrieval` return them; ``random splits``, the probe before training on splits by pair and by location.
+    """
+    cells = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS)]
+    runs, shared = runs_for(settings, "image/Ls", "sound/Ls", *cells), prepared(settings)
+    tested = splits_of(runs)
+    found = of_approaches(runs, tested)
+    named = probed(found, shared, tested)
+    probes, alike, retrieval = {}, {}, {}
+    for split in tested:
+        probes[split] = _rounded(probe_scores(named, shared, split))
+        alike[split] = _rounded(alikeness(found, shared, split))
+        retrieval[split] = {
+            way: _rounded(retrievals(similarities(found, shared, split), shared, split))
+            for way, similarities in WAYS.items()
+        }
+    torn = {"random splits": _rounded(on_random_splits(runs[0]))}
+    what = "A linear probe on frozen representations, and retrieval between photograph and sound"
+    return record(what, settings, runs, probe=probes, alike=alike, retrieval=retrieval, **torn)
+
+
 def hearing(settings: Settings) -> dict:
     """Listen to a dataset with a network that was trained on AudioSet, and compare with the published posteriors."""
     data, published = prepared(settings).data, advance_posteriors()
@@ -615,6 +642,7 @@ STUDIES = {
         alpha_beta,
         baselines,
         inside,
+        after,
         hearing,
         reasons,
         difficulty,

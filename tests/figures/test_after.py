@@ -1,0 +1,42 @@
+import pandas as pd
+
+from advance_lib.analysis.probes import PARTS, UNTRAINED
+from advance_lib.analysis.retrieval import BASE, CHANCE, DIRECTIONS, ORACLE
+from advance_lib.figures.after import alike_dots, probe_dots, retrieval_dots, retrieval_table
+
+ENDS = {"low": 0.1, "high": 0.3}
+
+
+def filled(axis):
+    """Whether each dot of a panel is filled, top to bottom."""
+    dots = [line for line in axis.lines if line.get_marker() == "o"]
+    return [dot.get_markerfacecolor() != "white" for dot in dots]
+
+
+def test_what_is_certain_is_filled():
+    asked = {UNTRAINED: None, BASE: 0.0, "image+sound/E": 0.2}
+    rows = [
+        {"approach": approach, "part": part, "fscore": 0.2, "p_holm": p} | ENDS
+        for approach, p in asked.items()
+        for part in PARTS
+    ]
+    assert [filled(axis) for axis in probe_dots(pd.DataFrame(rows)).axes] == [[False, True, False]] * 3
+    alike = pd.DataFrame(rows)[::3].assign(cka=0.2, shuffled=0.05)
+    assert filled(alike_dots(alike).axes[0]) == [False, True, False]
+
+
+def test_retrieval_is_shown_in_both_directions():
+    rows = [
+        {"direction": direction, "relevant": relevant, "approach": approach, "ndcg@10": value, "median rank": 3.0}
+        | {"recall@1": value / 2, "recall@5": value, "recall@10": value, "p_holm": None}
+        | (ENDS if approach == BASE else {"low": None, "high": None})
+        for direction in DIRECTIONS
+        for relevant, value in {"pair": 0.1, "siblings": 0.2, "scene": 0.4}.items()
+        for approach in (BASE, CHANCE, ORACLE)
+    ]
+    table = retrieval_table(pd.DataFrame(rows))
+    assert list(table.index) == [(way, name) for way in DIRECTIONS for name in ("image + sound", CHANCE, ORACLE)]
+    first = table.iloc[0]
+    assert (first["R@1"], first["nDCG@10"], first["with siblings"], first["by scene"]) == (5, 10, 20, 40)
+    axes = retrieval_dots(pd.DataFrame(rows)).axes
+    assert len(axes) == 6 and all(filled(axis) == [False] for axis in axes)
