@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/_build/bytecode
 endif
 
-.PHONY: help book check test test-slow test-browser lab outputs slides study clean lock
+.PHONY: help book check test test-slow test-browser lab outputs slides students serve study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,8 +75,14 @@ lab: $(READY)  ## open the chapters in JupyterLab
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
 
-slides: book  ## cut the book's pages into slides for teaching
+slides: book  ## three lectures' decks of slides, from the book's pages
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
+
+students: $(READY)  ## the chapters for students, without solutions
+	@echo "For students: $$($(BIN)/python workflow/pages.py students)"
+
+serve: book  ## show the book at http://localhost:8000, with passages in its search
+	$(BIN)/python -m http.server --bind localhost --directory "$$($(BIN)/python workflow/pages.py site $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	for study in tables alpha_beta baselines inside; do \

@@ -1,4 +1,4 @@
-"""From source chapters to a book: parameters checked, chapters executed, pages built, slides cut.
+"""From source chapters to a book: parameters checked, chapters executed, pages built, slides and more made of them.
 
 ``python workflow/pages.py STEP``; the graph (``Snakefile``) and the ``Makefile`` call the steps. Imports nothing heavy,
 and trains nothing that the library would not.
@@ -100,7 +100,7 @@ def _stage(executed: Path, source: Path) -> None:
     import nbformat
 
     remove([source])
-    shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build"))
+    shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build", "lectures"))
     with open(source / "book" / "api.md", "a", encoding="utf-8") as page:
         page.write(f"\n{reference()}")
     for name in ("_config.yml", "_toc.yml"):
@@ -304,7 +304,9 @@ def main(argv: list[str] | None = None) -> int:
     texts = {
         "chapter": "execute one chapter into a copy",
         "build": "build the pages from executed chapters and print the first one",
-        "slides": "cut the built pages into slides and print the first one",
+        "slides": "make the lectures' slides from the built pages and print the first one",
+        "students": "write the chapters without solutions and print their folder",
+        "site": "print the folder of the built pages",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
         "dataset": "print the dataset as every step is given it",
         "findings": "for authors: write what the kept records say into README and the front page",
@@ -338,6 +340,12 @@ def main(argv: list[str] | None = None) -> int:
             from slides import make_slides
 
             print(make_slides(asked.folder / "html"))
+        elif arguments.step == "students":
+            from students import make_students
+
+            print(make_students(build_folder() / "students"))
+        elif arguments.step == "site":
+            print(asked.folder / "html")
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
         else:
