@@ -55,7 +55,7 @@ DECK = """<!doctype html>
 </div></div>
 <script src="reveal/reveal.js"></script>
 <script src="reveal/notes.js"></script>
-<script>Reveal.initialize({{hash: true, center: false, width: 1280, height: 800, margin: 0, display: "flex",
+<script>Reveal.initialize({{hash: true, center: false, controls: false, width: 1280, height: 800, margin: 0, display: "flex",
 transition: "none", slideNumber: "c/t", plugins: [RevealNotes]}});</script>
 </body>
 </html>
@@ -109,8 +109,16 @@ def as_html(markdown: str) -> str:
     return LINK_TO_PAGE.sub(r'href="../book/\1.html\2"', reader.render(markdown))
 
 
-def from_page(page: Tag, chapter: str, anchor: str, still: bool) -> tuple[str, str]:
-    """Return what a page shows at an anchor, and the words around it for the speaker, both as HTML for a slide.
+class Taken(NamedTuple):
+    """What a slide takes from a page, as HTML: what is shown, a link to where it stands, the words around it."""
+
+    shown: str
+    source: str
+    around: str
+
+
+def take(page: Tag, chapter: str, anchor: str, still: bool) -> Taken:
+    """Return what a page shows at an anchor.
 
     Args:
         page: of the chapter.
@@ -121,7 +129,7 @@ def from_page(page: Tag, chapter: str, anchor: str, still: bool) -> tuple[str, s
     Raises:
         UserError: the page has no such anchor.
     """
-    found = page.find(id=anchor) or page.find(id=f"equation-{anchor}")
+    found = page.select_one(f':is([id="{anchor}"], [id="equation-{anchor}"]):not(section)')
     if not found:
         raise UserError(f"the page of the chapter {chapter} has no '{anchor}'")
     around = [*found.select(":scope > figcaption"), *found.find_parent("section").select(WORDS)]
@@ -130,13 +138,19 @@ def from_page(page: Tag, chapter: str, anchor: str, still: bool) -> tuple[str, s
         element.decompose()
     del shown["id"], shown["tabindex"]
 
-    def linked(elements: list[Tag]) -> str:
-        return re.sub(r'href="#', f'href="../book/{chapter}.html#', "".join(map(str, elements)))
-
-    notes = BeautifulSoup(linked(around), "html.parser")
-    for element in notes.select(".runs, .headerlink"):
+    if formula := shown.find(string=re.compile(r"\\\]")):  # it ends the sentence of the page
+        formula.replace_with(re.sub(r"\s*[,.]\s*\\\]", r"\\]", formula))
+    title = page.h1.get_text().rstrip("#")
+    source = f'<p class="source">From <a href="#{found["id"]}">{html.escape(title)}</a></p>'
+    notes = BeautifulSoup("".join(map(str, around)), "html.parser")
+    for element in notes.select(".runs"):
         element.decompose()
-    return linked([shown]), re.sub(r'href="(?!\w+:|\.\./)', 'href="../book/', str(notes))
+
+    def linked(part: object) -> str:
+        inside = re.sub(r'href="#', f'href="{chapter}.html#', str(part))
+        return re.sub(r'href="(?!\w+:|\.\./)', 'href="../book/', inside)
+
+    return Taken(linked(shown), linked(source), linked(notes))
 
 
 def slide_html(slide: Slide, page: Callable[[str], Tag]) -> str:
@@ -148,19 +162,14 @@ def slide_html(slide: Slide, page: Callable[[str], Tag]) -> str:
     """
     written = BeautifulSoup(as_html(slide.words), "html.parser")
     looked_at = [element.extract() for element in written.select("table, .math.block, p:has(> img)")]
-    shown, around, source = "".join(map(str, looked_at)), "", ""
-    if slide.shown:
-        chapter, anchor, _ = slide.shown
-        taken, around = from_page(page(chapter), *slide.shown)
-        shown += taken
-        title = page(chapter).h1.get_text().rstrip("#")
-        source = f'<p class="source">From <a href="../book/{chapter}.html#{anchor}">{title}</a></p>'
+    taken = take(page(slide.shown[0]), *slide.shown) if slide.shown else Taken("", "", "")
+    shown = "".join(map(str, looked_at)) + taken.shown
     parts = [
         f"<h2>{as_html(slide.headline).strip().removeprefix('<p>').removesuffix('</p>')}</h2>",
         f'<div class="words">{str(written).strip()}</div>',
         f'<div class="looked-at">{shown}</div>' if shown else "",
-        source,
-        f'<aside class="notes">{as_html(slide.note)}{around}</aside>',
+        taken.source,
+        f'<aside class="notes">{as_html(slide.note)}{taken.around}</aside>',
     ]
     return f"<section>{''.join(parts)}</section>"
 

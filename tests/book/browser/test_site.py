@@ -20,6 +20,12 @@ def test_page_opened_as_a_file(page, site, name):
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("slides/")])
+def test_the_slides_of_a_deck_can_be_shown(page, site, name):
+    problems = checks.load(page, (site / name).as_uri()) + checks.slides(page)
+    assert not problems, "\n".join(problems)
+
+
 def test_the_book_begins_with_its_introduction(page, address):
     page.goto(f"{address}/")
     page.wait_for_url("**/book/introduction.html")
