@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/_build/bytecode
 endif
 
-.PHONY: help book check test test-slow test-browser lab outputs slides students serve study clean lock
+.PHONY: help book check test test-slow test-browser lab outputs slides students study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,9 +80,6 @@ slides: book  ## three lectures' decks of slides, from the book's pages
 
 students: $(READY)  ## the chapters for students, without solutions
 	@echo "For students: $$($(BIN)/python workflow/pages.py students)"
-
-serve: book  ## show the book at http://localhost:8000, with passages in its search
-	$(BIN)/python -m http.server --bind localhost --directory "$$($(BIN)/python workflow/pages.py site $(ASKED))"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	for study in tables alpha_beta baselines inside; do \

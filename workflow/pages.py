@@ -100,7 +100,8 @@ def _stage(executed: Path, source: Path) -> None:
     import nbformat
 
     remove([source])
-    shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build", "lectures"))
+    left_out = shutil.ignore_patterns("*.ipynb", ".*", "_build", "lectures")
+    shutil.copytree(CHECKOUT / "book", source / "book", ignore=left_out)
     with open(source / "book" / "api.md", "a", encoding="utf-8") as page:
         page.write(f"\n{reference()}")
     for name in ("_config.yml", "_toc.yml"):
@@ -111,6 +112,8 @@ def _stage(executed: Path, source: Path) -> None:
             tags = cell.metadata.setdefault("tags", [])
             if "parameters" in tags:  # the injected values are shown instead
                 tags.append("remove-cell")
+            if "injected-parameters" in tags:
+                tags.append("hide-input")
         nbformat.write(notebook, source / "book" / path.name)
 
 
@@ -306,7 +309,6 @@ def main(argv: list[str] | None = None) -> int:
         "build": "build the pages from executed chapters and print the first one",
         "slides": "make the lectures' slides from the built pages and print the first one",
         "students": "write the chapters without solutions and print their folder",
-        "site": "print the folder of the built pages",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
         "dataset": "print the dataset as every step is given it",
         "findings": "for authors: write what the kept records say into README and the front page",
@@ -344,8 +346,6 @@ def main(argv: list[str] | None = None) -> int:
             from students import make_students
 
             print(make_students(build_folder() / "students"))
-        elif arguments.step == "site":
-            print(asked.folder / "html")
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
         else:

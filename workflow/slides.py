@@ -55,8 +55,8 @@ DECK = """<!doctype html>
 </div></div>
 <script src="reveal/reveal.js"></script>
 <script src="reveal/notes.js"></script>
-<script>Reveal.initialize({{hash: true, center: false, controls: false, width: 1280, height: 800, margin: 0, display: "flex",
-transition: "none", slideNumber: "c/t", plugins: [RevealNotes]}});</script>
+<script>Reveal.initialize({{width: 1280, height: 800, margin: 0, center: false, display: "flex", hash: true,
+controls: false, transition: "none", slideNumber: "c/t", plugins: [RevealNotes]}});</script>
 </body>
 </html>
 """
@@ -100,12 +100,12 @@ def read_lecture(file: Path) -> list[Slide]:
 
 def as_html(markdown: str) -> str:
     """Return Markdown as HTML: formulas as the pages have them, ``chapter#anchor`` as a link to the page."""
-    reader = MarkdownIt("commonmark").enable("table").use(
-        dollarmath_plugin,
-        renderer=lambda content, options: r"\[{}\]".format(html.escape(content))
-        if options["display_mode"]
-        else r"\({}\)".format(html.escape(content)),
-    )  # fmt: skip
+
+    def formula(content: str, options: dict) -> str:
+        written = html.escape(content)
+        return rf"\[{written}\]" if options["display_mode"] else rf"\({written}\)"
+
+    reader = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, renderer=formula)
     return LINK_TO_PAGE.sub(r'href="../book/\1.html\2"', reader.render(markdown))
 
 

@@ -16,16 +16,16 @@ SOLUTION = re.compile(
     flags=re.MULTILINE | re.DOTALL,
 )
 EXERCISES = "## Exercises\n"
-INSTALL = """**What to install.** These chapters need Python 3.11 or newer and the library of the ADVANCE companion. In the
-project's folder,
+INSTALL = """**What to install.** These chapters need Python 3.11 or newer and the library of the ADVANCE companion. In
+the project's folder,
 
 ```bash
 make lab PROFILE=smoke
 ```
 
-installs both and opens JupyterLab; `PROFILE=mini` computes what the book shows. In an environment of your own, use
-`pip install -e '.[book]'`. Keep this notebook in a folder beside `book/`, such as `students/`, for its pictures and sounds
-are looked for from there."""
+installs the library and opens JupyterLab; `PROFILE=mini` computes what the book shows. In an environment of your own,
+`pip install -e '.[book]'` does the former. Keep this notebook in a folder beside `book/`, such as `students/`: its
+pictures and sounds are looked for from there."""
 ANSWER = "**Your answer:**"
 
 

@@ -119,7 +119,7 @@ print("picture")
 
 None.
 """
-FIGURE = '<figure class="shown" id="fig-1"><a href="../_static/scenes.jpg"><img src="../_static/scenes.jpg" alt="x"></a></figure>'
+FIGURE = '<figure class="shown" id="fig-1"><img src="../_static/scenes.jpg" alt="scenes"></figure>'
 LECTURE = """# A lecture
 
 ## The formula
