@@ -34,7 +34,7 @@ FROM_PAGE = re.compile(r"^!\[(still)?\]\((\w+)#([\w-]+)\)$", re.MULTILINE)
 LINK_TO_PAGE = re.compile(r'href="(\w+)((?:#[\w.-]+)?)"')
 # Of what a page shows, a slide leaves out what belongs to reading: its caption, its data and its runs.
 LEFT_OUT = ".headerlink, .shown > figcaption, details, a.data, .runs"
-WORDS = ":scope > :is(p, ul, ol), .tag_remove-input > .cell_output > :is(p, ul)"
+WORDS = ":scope > :is(p, ul, ol, div.math), .tag_remove-input > .cell_output > :is(p, ul)"
 
 DECK = """<!doctype html>
 <html lang="en">
@@ -142,15 +142,23 @@ def take(page: Tag, chapter: str, anchor: str, still: bool) -> Taken:
         formula.replace_with(re.sub(r"\s*[,.]\s*\\\]", r"\\]", formula))
     title = page.h1.get_text().rstrip("#")
     source = f'<p class="source">From <a href="#{found["id"]}">{html.escape(title)}</a></p>'
-    notes = BeautifulSoup("".join(map(str, around)), "html.parser")
-    for element in notes.select(".runs"):
-        element.decompose()
-
     def linked(part: object) -> str:
         inside = re.sub(r'href="#', f'href="{chapter}.html#', str(part))
         return re.sub(r'href="(?!\w+:|\.\./)', 'href="../book/', inside)
 
-    return Taken(linked(shown), linked(source), linked(notes))
+    return Taken(linked(shown), linked(source), linked("".join(map(str, around))))
+
+
+def notes(written: str) -> str:
+    """Return a speaker's notes; formulas as TeX, for the speaker's window has no MathJax."""
+    soup = BeautifulSoup(written, "html.parser")
+    for element in soup.select(".runs, .eqno"):
+        element.decompose()
+    for formula in soup.select(".math"):
+        tex = soup.new_tag("code")
+        tex.string = re.sub(r"\\[()\[\]]", "", formula.text).strip()
+        formula.replace_with(tex)
+    return f'<aside class="notes">{soup}</aside>'
 
 
 def slide_html(slide: Slide, page: Callable[[str], Tag]) -> str:
@@ -169,7 +177,7 @@ def slide_html(slide: Slide, page: Callable[[str], Tag]) -> str:
         f'<div class="words">{str(written).strip()}</div>',
         f'<div class="looked-at">{shown}</div>' if shown else "",
         taken.source,
-        f'<aside class="notes">{as_html(slide.note)}{taken.around}</aside>',
+        notes(as_html(slide.note) + taken.around),
     ]
     return f"<section>{''.join(parts)}</section>"
 

@@ -17,7 +17,7 @@ A few words, see [Table 1](table1#the-table) and [elsewhere](https://example.org
 ![](table1#fig-1)
 
 Note: For the speaker
-alone.
+alone, $y$.
 
 ## A formula
 
@@ -48,7 +48,7 @@ def test_a_lecture_is_read(tmp_path):
     assert title.headline == "A title" and not title.words and title.shown is None
     assert point.headline == "One point, and $x < 1$" and point.shown == ("table1", "fig-1", False)
     assert point.words.startswith("A few words") and "speaker" not in point.words
-    assert point.note == "For the speaker\nalone." and not formula.note
+    assert point.note == "For the speaker\nalone, $y$." and not formula.note
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,14 @@ def test_a_slide_shows_the_figure_and_tells_the_speaker_the_rest(tmp_path):
     _, point, _ = slides.read_lecture(written(tmp_path, LECTURE))
     slide = shown(point)
     notes = slide.aside.extract()
+    assert notes.code.text == "y" and not notes.select(".math")
     assert "For the speaker" in notes.text and "Words around" in notes.text and "A caption." in notes.text
     assert {link["href"] for link in notes.select("a")} == {"../book/table1.html#fig-1", "../book/dataset.html"}
     assert slide.h2.select_one(".math").text == r"\(x < 1\)"
     links = [link["href"] for link in slide.select(".words a, .source a")]
     assert links == ["../book/table1.html#the-table", "https://example.org", "../book/table1.html#fig-1"]
     assert slide.select_one(".looked-at img") and slide.script
-    assert not [word for word in ("code", "A caption", "2 runs", "Data") if word in slide.text]
+    assert not [word for word in ("A caption", "2 runs", "Data") if word in slide.text]
 
 
 def test_a_still_has_no_script(tmp_path):
