@@ -33,7 +33,7 @@ NOTE = re.compile(r"^Note: ((?:.+\n?)+)", re.MULTILINE)
 FROM_PAGE = re.compile(r"^!\[(still)?\]\((\w+)#([\w-]+)\)$", re.MULTILINE)
 LINK_TO_PAGE = re.compile(r'href="(\w+)((?:#[\w.-]+)?)"')
 # Of what a page shows, a slide leaves out what belongs to reading: its caption, its data and its runs.
-LEFT_OUT = ".headerlink, .shown > figcaption, details, a.data, .runs"
+LEFT_OUT = ".headerlink, .shown > figcaption, details, a.data, p:has(> a[download]), .runs"
 WORDS = ":scope > :is(p, ul, ol, div.math), .tag_remove-input > .cell_output > :is(p, ul)"
 
 DECK = """<!doctype html>
@@ -142,6 +142,7 @@ def take(page: Tag, chapter: str, anchor: str, still: bool) -> Taken:
         formula.replace_with(re.sub(r"\s*[,.]\s*\\\]", r"\\]", formula))
     title = page.h1.get_text().rstrip("#")
     source = f'<p class="source">From <a href="#{found["id"]}">{html.escape(title)}</a></p>'
+
     def linked(part: object) -> str:
         inside = re.sub(r'href="#', f'href="{chapter}.html#', str(part))
         return re.sub(r'href="(?!\w+:|\.\./)', 'href="../book/', inside)

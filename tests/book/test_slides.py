@@ -28,7 +28,7 @@ $$
 PAGE = """<article><h1>Table 1: tiny#</h1><section id="the-table"><p>Words around, see <a href="#fig-1">below</a> and
 <a href="dataset.html">there</a>.</p><div class="cell tag_hide-input"><div class="cell_input"><p>code</p></div>
 <figure class="shown" id="fig-1"><div class="interactive"><img alt="" src="../a.svg"><a class="data"
-href="d.js">Data</a></div><script>let answered;</script><figcaption>A caption.
+href="d.js">Data</a></div><p><a download href="d.csv">Data</a></p><script>let answered;</script><figcaption>A caption.
 <a class="runs" href="r.csv">2 runs</a></figcaption></figure>
 </div></section></article>"""
 
