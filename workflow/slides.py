@@ -197,7 +197,8 @@ def decks(site: Path, lectures: list[Path]) -> Iterator[tuple[str, str, str]]:
             raise UserError(f"there is no chapter {chapter}")
         return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
 
-    scripts = [str(script) for script in page("introduction").select("head script")]
+    some_page = min(file.stem for file in (site / "book").glob("*.html"))  # all of them load MathJax
+    scripts = [str(script) for script in page(some_page).select("head script")]
     mathjax = "\n".join(script for script in scripts if "mathjax" in script.lower())
     for file in lectures:
         slides = []
