@@ -183,6 +183,15 @@ def slide_html(slide: Slide, page: Callable[[str], Tag]) -> str:
     return f"<section>{''.join(parts)}</section>"
 
 
+def mathjax(site: Path) -> str:
+    """Return the scripts of formulas from the first page that has them: one without a formula does not."""
+    for file in sorted((site / "book").glob("*.html")):
+        scripts = re.findall(r"<script[^>]*>[^<]*</script>", file.read_text(encoding="utf-8"))
+        if found := [script for script in scripts if "mathjax" in script.lower()]:
+            return "\n".join(found)
+    return ""
+
+
 def decks(site: Path, lectures: list[Path]) -> Iterator[tuple[str, str, str]]:
     """Yield name, title and page of each lecture's deck.
 
@@ -197,9 +206,7 @@ def decks(site: Path, lectures: list[Path]) -> Iterator[tuple[str, str, str]]:
             raise UserError(f"there is no chapter {chapter}")
         return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
 
-    some_page = min(file.stem for file in (site / "book").glob("*.html"))  # all of them load MathJax
-    scripts = [str(script) for script in page(some_page).select("head script")]
-    mathjax = "\n".join(script for script in scripts if "mathjax" in script.lower())
+    scripts = mathjax(site)
     for file in lectures:
         slides = []
         for slide in read_lecture(file):
@@ -209,7 +216,7 @@ def decks(site: Path, lectures: list[Path]) -> Iterator[tuple[str, str, str]]:
                 raise UserError(f"{file}: '{slide.headline}': {error}") from None
         title = read_lecture(file)[0].headline
         slides[0] = slides[0].replace("<section>", '<section class="title">', 1)
-        yield file.stem, title, DECK.format(title=title, mathjax=mathjax, slides="\n".join(slides))
+        yield file.stem, title, DECK.format(title=title, mathjax=scripts, slides="\n".join(slides))
 
 
 def make_slides(site: Path) -> Path:
