@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/_build/bytecode
 endif
 
-.PHONY: help book serve check test test-slow test-browser lab outputs slides crate study clean lock
+.PHONY: help book serve check test test-slow test-browser lab outputs slides students crate study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,11 +79,14 @@ lab: $(READY)  ## open the chapters in JupyterLab
 outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
 
-slides: book  ## cut the book's pages into slides for teaching
+slides: book  ## three lectures' decks of slides, from the book's pages
 	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
 
 crate: book  ## describe the build as a Workflow Run RO-Crate: what ran when, on what, and what came out
 	@echo "The crate: $$($(BIN)/python workflow/pages.py crate $(ASKED))"
+
+students: $(READY)  ## the chapters for students, without solutions
+	@echo "For students: $$($(BIN)/python workflow/pages.py students)"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	for study in tables alpha_beta baselines inside after; do \

@@ -132,7 +132,7 @@ def chapters() -> list[str]:
 def texts() -> list[Path]:
     """Return the files besides notebooks that the pages are made of; docstrings make the reference of the library."""
     inside = sorted(path for path in (CHECKOUT / "book").rglob("*") if path.is_file() and path.suffix != ".ipynb")
-    left_out = re.compile(r"/(\.|__pycache__)")
+    left_out = re.compile(r"/(\.|__pycache__|lectures/)")
     shown = [path for path in inside if not left_out.search(path.relative_to(CHECKOUT).as_posix())]
     packages = [CHECKOUT / name for name in ("advance_lib", "advance_bench")]
     modules = [path for package in packages for path in sorted(package.rglob("*.py"))]

@@ -1,4 +1,4 @@
-"""From source chapters to a book: parameters checked, chapters executed, pages built, slides cut.
+"""From source chapters to a book: parameters checked, chapters executed, pages built, slides and more made of them.
 
 ``python workflow/pages.py STEP``; the graph (``Snakefile``) and the ``Makefile`` call the steps. Imports nothing heavy,
 and trains nothing that the library would not.
@@ -101,7 +101,8 @@ def _stage(executed: Path, source: Path) -> None:
     import nbformat
 
     remove([source])
-    shutil.copytree(CHECKOUT / "book", source / "book", ignore=shutil.ignore_patterns("*.ipynb", ".*", "_build"))
+    left_out = shutil.ignore_patterns("*.ipynb", ".*", "_build", "lectures")
+    shutil.copytree(CHECKOUT / "book", source / "book", ignore=left_out)
     with open(source / "book" / "api.md", "a", encoding="utf-8") as page:
         page.write(f"\n{reference()}")
     for name in ("_config.yml", "_toc.yml"):
@@ -112,6 +113,8 @@ def _stage(executed: Path, source: Path) -> None:
             tags = cell.metadata.setdefault("tags", [])
             if "parameters" in tags:  # the injected values are shown instead
                 tags.append("remove-cell")
+            if "injected-parameters" in tags:
+                tags.append("hide-input")
         nbformat.write(notebook, source / "book" / path.name)
 
 
@@ -319,8 +322,9 @@ def main(argv: list[str] | None = None) -> int:
     texts = {
         "chapter": "execute one chapter into a copy",
         "build": "build the pages from executed chapters and print the first one",
-        "slides": "cut the built pages into slides and print the first one",
+        "slides": "make the lectures' slides from the built pages and print the first one",
         "crate": "describe a finished book as a Workflow Run RO-Crate and print the description",
+        "students": "write the chapters without solutions and print their folder",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
         "dataset": "print the dataset as every step is given it",
         "site": "print the folder of the built pages",
@@ -361,6 +365,10 @@ def main(argv: list[str] | None = None) -> int:
             print(make_crate(asked))
         elif arguments.step == "site":
             print(built_site(asked))
+        elif arguments.step == "students":
+            from students import make_students
+
+            print(make_students(build_folder() / "students"))
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
         else:

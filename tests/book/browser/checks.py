@@ -53,6 +53,32 @@ TOO_WIDE = """() => {
     .sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right);
   return [`${beyond} px too wide at ${root.clientWidth} px: ${widest.outerHTML.slice(0, 120)}`];
 }"""
+# Every slide of a deck in turn, on a screen of its own size: what lies over the edge, under the words, or is too small.
+SLIDES = """async smallest => {
+  await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
+  const problems = [];
+  for (const [number, slide] of Reveal.getSlides().entries()) {
+    Reveal.slide(number);
+    await new Promise(requestAnimationFrame);
+    const say = text => problems.push(`slide ${number + 1}, ${slide.querySelector('h2').textContent}: ${text}`);
+    const inside = (element, frame) => {
+      const [box, edge] = [element.getBoundingClientRect(), frame.getBoundingClientRect()];
+      return !box.width || (box.left >= edge.left - 1 && box.top >= edge.top - 1
+        && box.right <= edge.right + 1 && box.bottom <= edge.bottom + 1);
+    };
+    const seen = [...slide.querySelectorAll('*')].filter(element => !element.closest('.notes, mjx-container *, svg *'));
+    const over = seen.find(element => !inside(element, element.parentElement.closest('.looked-at') || slide));
+    if (over) say(`over the edge: ${over.outerHTML.slice(0, 100)}`);
+    const hidden = seen.find(element => getComputedStyle(element).overflow !== 'visible'
+      && (element.scrollHeight > element.clientHeight + 1 || element.scrollWidth > element.clientWidth + 1));
+    if (hidden) say(`cut: ${hidden.outerHTML.slice(0, 100)}`);
+    const small = seen.find(element => !element.closest('mjx-container, sub, sup, svg, option')
+      && [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())
+      && element.getBoundingClientRect().width && parseFloat(getComputedStyle(element).fontSize) < smallest);
+    if (small) say(`small letters: ${small.outerHTML.slice(0, 100)}`);
+  }
+  return problems;
+}"""
 ELEMENTS = """([rule, targets, known]) => targets.map(target => document.querySelector(target))
   .filter(element => !element.matches(known)).map(element => `${rule}: ${element.outerHTML.slice(0, 160)}`)"""
 
@@ -126,6 +152,12 @@ def too_wide(page: Page) -> list[str]:
         page.set_viewport_size({"width": width, "height": 900})
         problems += page.evaluate(TOO_WIDE)
     return problems
+
+
+def slides(page: Page) -> list[str]:
+    """Return what does not fit on the slides of a deck, 1280 by 800 pixels, or is written in less than 20 pixels."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return page.evaluate(SLIDES, 20)
 
 
 def accessibility(page: Page) -> list[str]:

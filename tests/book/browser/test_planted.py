@@ -51,6 +51,26 @@ def test_a_planted_fault_is_found(page, copy, copy_address, name):
     assert expected in "\n".join(problems)
 
 
+@pytest.mark.parametrize(
+    "planted, expected",
+    [
+        ('<p style="min-height: 900px">planted</p>', "over the edge"),
+        ('<p style="width: 1300px">planted</p>', "over the edge"),
+        ('<div style="height: 40px; overflow: hidden"><p style="height: 90px">planted</p></div>', "cut"),
+        ('<p style="font-size: 15px">planted</p>', "small letters"),
+    ],
+)
+def test_a_planted_fault_on_a_slide_is_found(page, copy, planted, expected):
+    (deck, *_) = sorted((copy / "slides").glob("[0-9]*.html"))
+    slides = deck.read_text(encoding="utf-8").replace('"reveal/', '"../slides/reveal/')
+    begin = slides.rindex('<div class="words">')
+    file = copy / "book" / "planted-deck.html"
+    file.write_text(slides[:begin] + planted + slides[begin:], encoding="utf-8")
+    assert checks.load(page, file.as_uri()) == []
+    (problem,) = checks.slides(page)
+    assert expected in problem
+
+
 def test_a_large_page_and_a_large_book_are_found(tmp_path):
     for name, size in (("page.html", 3_000_000), ("film.mp4", 58_000_000)):
         with open(tmp_path / name, "wb") as file:

@@ -25,6 +25,12 @@ def test_page_opened_as_a_file(page, site, name):
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("slides/")])
+def test_the_slides_of_a_deck_can_be_shown(page, site, name):
+    problems = checks.load(page, (site / name).as_uri()) + checks.slides(page)
+    assert not problems, "\n".join(problems)
+
+
 def test_the_book_begins_with_its_introduction(page, address):
     page.goto(f"{address}/")
     page.wait_for_url("**/book/introduction.html")
@@ -57,6 +63,21 @@ def test_search_finds_a_word(page, address):
     problems = checks.load(page, f"{address}/search.html?q=harbour")
     page.locator("#search-results li a").first.wait_for(timeout=20_000)
     assert problems == []
+
+
+def test_search_in_a_file_says_where_passages_are_shown(page, site):
+    problems = checks.load(page, f"{(site / 'search.html').as_uri()}?q=harbour")
+    page.locator("#search-results li a").first.wait_for(timeout=20_000)
+    assert problems == [] and page.get_by_text("make serve").count() == 1
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_a_page_has_one_search_and_no_empty_bar(page, address, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{address}/book/introduction.html")
+    assert page.locator("button.search-button__button:visible").count() == 1
+    header = page.locator("#pst-header")
+    assert not header.is_visible() or header.inner_text().strip()
 
 
 def test_the_book_is_small(site):
