@@ -179,10 +179,7 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
         alt: says the same to those who do not see it; HTML carries its own.
         runs: finished runs that the figure rests on.
     """
-    if isinstance(what, HTML):
-        content = what.data
-    else:
-        content = picture(what, name, alt)
+    content = what.data if isinstance(what, HTML) else picture(what, name, alt)
     page = (
         f'<figure class="shown" id="{name}">{content}<figcaption class="tex2jax_process">{_typeset(caption)} '
         f"{behind(name, runs)}</figcaption></figure>"

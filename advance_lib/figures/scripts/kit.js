@@ -60,5 +60,14 @@ const kit = (() => {
     return parts.map(part => part / sum);
   };
 
-  return { element, svg, number, slider, choice, button, dragged, softmax };
+  const sigmoid = x => 1 / (1 + Math.exp(-x));
+  const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+  // The next 1, 2 or 5 times a power of ten: for the ends of axes, and for distances between contours.
+  const rounded = value => {
+    const power = 10 ** Math.floor(Math.log10(value));
+    return power * [1, 2, 5, 10].find(factor => factor * power >= value * 0.999);
+  };
+
+  return { element, svg, number, slider, choice, button, dragged, softmax, sigmoid, softplus, rounded };
 })();

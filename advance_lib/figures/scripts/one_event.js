@@ -1,12 +1,10 @@
 // C(σ(t/T) ‖ σ(s/T)), T² times it, and its limit (s − t)²/8: equations (3) and (4) for one event, and their slopes.
 const figure = (box, data) => {
-  const { element, svg, number } = kit;
+  const { element, svg, number, sigmoid, softplus, rounded } = kit;
   const MOST = 10, WIDTH = 360, HEIGHT = 270, LEFT = 38, RIGHT = WIDTH - 8, TOP = 14, BOTTOM = HEIGHT - 38;
   const state = { ...data };
   const OTHERS = [1, 3, 10, 30];  // temperatures to compare with
 
-  const sigmoid = x => 1 / (1 + Math.exp(-x));
-  const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
   // As advance_lib/transfer/objectives.py computes it, without logarithms of probabilities.
   const divergence = (s, t) => sigmoid(t) * (t - s) + softplus(s) - softplus(t);
   const measures = (s, t, T) => {
@@ -14,10 +12,6 @@ const figure = (box, data) => {
     return { C: [C, slope], T2C: [T * T * C, T * T * slope], SQ: [(s - t) ** 2 / 8, (s - t) / 4] };
   };
   const students = Array.from({ length: 201 }, (_, i) => -MOST + (2 * MOST * i) / 200);
-  const rounded = value => {
-    const power = 10 ** Math.floor(Math.log10(value));
-    return power * [1, 2, 5, 10].find(factor => factor * power >= value * 0.999);
-  };
   const names = {
     C: ['C'], T2C: ['T', svg('tspan', { dy: -4, 'font-size': 9 }, '2'), svg('tspan', { dy: 4 }, 'C')], SQ: ['SQ/8'],
   };
@@ -40,7 +34,8 @@ const figure = (box, data) => {
       const { student: s, teacher: t, temperature: T } = state, now = measures(s, t, T);
       const most = rounded(Math.max(which ? 1 : 2, 1.25 * Math.abs(now.SQ[which])));
       const y = value => BOTTOM - ((value - bottom * most) / (most - bottom * most)) * (BOTTOM - TOP);
-      const ticks = bottom ? [-1, -0.5, 0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1];
+      const parts = String(most).includes('2') ? 4 : 5;  // round numbers on the axis
+      const ticks = bottom ? [-1, -0.5, 0, 0.5, 1] : Array.from({ length: parts + 1 }, (_, i) => i / parts);
       frame.replaceChildren(
         ...ticks.flatMap(share => [
           svg('line', { class: share === 0 ? 'axis' : 'grid', x1: LEFT, x2: RIGHT, y1: y(share * most), y2: y(share * most) }),
@@ -49,7 +44,7 @@ const figure = (box, data) => {
         ...[-10, -5, 0, 5, 10].map(s => svg('text', { x: x(s), y: BOTTOM + 15, 'text-anchor': s === 10 ? 'end' : 'middle' }, number(s, 0))),
         svg('text', { x: (LEFT + RIGHT) / 2, y: HEIGHT - 5, 'text-anchor': 'middle' }, 'student’s pre-activation s'),
         svg('line', { class: 'teacher', x1: x(t), x2: x(t), y1: TOP, y2: BOTTOM }),
-        svg('text', { x: x(t), y: TOP - 3, 'text-anchor': 'middle' }, 'teacher'),
+        svg('text', { x: Math.max(x(t), LEFT + 24), y: TOP - 3, 'text-anchor': 'middle' }, 'teacher'),
       );
       const curve = (value, name, extra = '') => svg('polyline', {
         class: `${name} ${extra}`, points: students.map(s => `${x(s).toFixed(2)},${Math.max(-9999, y(value(s))).toFixed(2)}`).join(' '),
@@ -65,21 +60,25 @@ const figure = (box, data) => {
           return (s - t) * side > 0 && Math.abs(s) < 9.4 && Math.abs(value) < 0.94 * most;
         });
         const s = seen.reduce((a, b) => (side * b > side * a ? b : a), seen[0] ?? t);
-        let level = y(measures(s, t, T)[name][which]) - 6;
+        // The parabola lies above the others: its name stands inside of it, theirs outside where there is room.
+        const outside = name !== 'SQ' && Math.abs(s) < 7.5, towards = outside ? side : -side;
+        const height = y(measures(s, t, T)[name][which]);
+        let level = outside ? height + 8 : height - 6 > TOP + 10 ? height - 6 : Math.max(TOP + 12, height + (name === 'SQ' ? 0 : 16));
         while (taken.some(other => Math.abs(other.level - level) < 13 && Math.abs(other.at - x(s)) < 40)) level += 13;
         taken.push({ level, at: x(s) });
-        return svg('text', { class: `name ${name}`, x: x(s) - 6 * side, y: level, 'text-anchor': side > 0 ? 'end' : 'start' }, ...names[name].map(part => part.cloneNode?.(true) ?? part));
+        return svg('text', { class: `name ${name}`, x: x(s) + 6 * towards, y: level, 'text-anchor': towards > 0 ? 'start' : 'end' },
+          ...names[name].map(part => part.cloneNode?.(true) ?? part));
       });
       marks.replaceChildren(...texts, ...['SQ', 'C'].map(name =>
         svg('circle', { class: `mark ${name}`, cx: x(s), cy: y(now[name][which]), r: 4.5 })));
       handle.setAttribute('transform', `translate(${x(s)},${y(now.T2C[which])})`);
-      drawing.setAttribute('aria-label', `${label} over the student's pre-activation; at ${number(s, 1)}: C ${number(now.C[which], 3)}, `
+      drawing.setAttribute('aria-label', `${label}, over the student's pre-activation; at ${number(s, 1)}: C ${number(now.C[which], 3)}, `
         + `T²C ${number(now.T2C[which], 3)}, SQ/8 ${number(now.SQ[which], 3)}`);
     };
     return { element: element('div', {}, element('p', { class: 'title' }, label), drawing), draw };
   };
 
-  const panels = [panel(0, 'Distance, in nats'), panel(1, 'Slope, by the student’s pre-activation')];
+  const panels = [panel(0, 'Distance of student and teacher, in nats'), panel(1, 'Slope, its derivative by s')];
   const slider = (label, key, min, max, step, options = {}) =>
     kit.slider({ label, min, max, step, value: state[key], say: value => number(value, 1), ...options }, value => { state[key] = value; draw(); });
   const teacher = slider('Teacher’s pre-activation t', 'teacher', -9, 9, 0.1);
@@ -103,12 +102,15 @@ const figure = (box, data) => {
       cell.dataset.value = value;
       cell.textContent = number(value, 4);
     });
-    const heard = x => `${number(100 * sigmoid(x), Math.abs(x) > 4 ? 2 : 0)} %`;
-    const share = which => `${Math.round((100 * now.T2C[which]) / now.SQ[which])} %`;
+    const heard = x => `${number(100 * sigmoid(x), Math.abs(x) > 4 ? 2 : 0)}\u00a0%`;
+    const share = which => {
+      const percent = (100 * now.T2C[which]) / now.SQ[which];
+      return `${number(percent, percent < 10 ? 1 : 0)}\u00a0%`;
+    };
     said.replaceChildren(`The teacher gives the event ${heard(t)}, the student ${heard(s)}. `, ...(s === t
-      ? ['They agree, and nothing pulls.']
+      ? ['They agree: every distance and every slope is zero.']
       : ['At ', element('i', {}, 'T'), ` = ${number(T, T < 10 ? 1 : 0)}, `, element('i', {}, 'T'), '²', element('i', {}, 'C'),
-        ' is ', element('b', {}, share(0)), ' of SQ/8, and pulls with ', element('b', {}, share(1)), ' of its force.']));
+        ' is ', element('b', {}, share(0)), ' of SQ/8, and its slope ', element('b', {}, share(1)), ' of that of SQ/8.']));
   };
   box.append(element('div', { class: 'controls' }, teacher.element, student.element, temperature.element),
     element('div', { class: 'halves' }, ...panels.map(panel => panel.element)), element('div', { class: 'below' }, table, said));

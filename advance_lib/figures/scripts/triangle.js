@@ -1,14 +1,12 @@
 // L_E1, L_E2 and L_E of a clip over p(s) of three scenes: equations (7) to (10), and gradient descent on the logits.
 const figure = (box, data) => {
-  const { element, svg, number } = kit;
+  const { element, svg, number, sigmoid, softplus, rounded } = kit;
   const SCENES = [0, 1, 2], CELLS = 40, LEAST = 0.005, SHOWN = 6;
-  const WIDTH = 360, HEIGHT = 344, SIDE = 300;
+  const WIDTH = 360, HEIGHT = 334, SIDE = 300;
   const corners = [[180, 32], [30, 32 + SIDE * Math.sqrt(3) / 2], [330, 32 + SIDE * Math.sqrt(3) / 2]];
   const state = { clip: data.clips[0], p: [1 / 3, 1 / 3, 1 / 3], mean: false, beta: data.beta, alpha: data.alpha, supervised: false };
 
   // The losses, as in advance_lib/transfer/objectives.py.
-  const sigmoid = x => 1 / (1 + Math.exp(-x));
-  const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
   const dot = (a, b) => { let sum = 0; for (let i = 0; i < a.length; i++) sum += a[i] * b[i]; return sum; };
   const compound = p => data.events.map((_, i) => dot(p, SCENES.map(k => data.posteriors[k][i])));
   const kept = p => Math.min(Math.max(p, data.faintest), 1 - data.faintest);
@@ -116,16 +114,11 @@ const figure = (box, data) => {
     }
     return { area, line };
   };
-  const rounded = value => {  // to 1, 2 or 5 times a power of ten
-    const power = 10 ** Math.floor(Math.log10(value));
-    return power * [1, 2, 5, 10].find(factor => factor * power >= value * 0.999);
-  };
 
-  // Names of the losses, in HTML and in SVG.
+  // Names of the losses, and numbers.
   const sub = name => [element('i', {}, 'L'), element('sub', {}, name)];
-  const subscript = name => [svg('tspan', { 'font-style': 'italic' }, 'L'), svg('tspan', { dy: 3, 'font-size': 9 }, name), svg('tspan', { dy: -3 }, '\u200a')];
-  const weight = value => (value === 0 ? '0' : value >= 1 ? number(value, value < 10 ? 1 : 0) : String(Number(value.toPrecision(1))));
-  const percent = value => `${Math.round(100 * value)} %`;
+    const weight = value => (value === 0 ? '0' : value >= 1 ? number(value, value < 10 ? 1 : 0) : String(Number(value.toPrecision(1))));
+  const percent = value => `${Math.round(100 * value)}\u00a0%`;
 
   // What stands on the page.
   const bands = svg('g', { class: 'bands' }), lines = svg('g', { class: 'lines' }), values = svg('g', { class: 'values' });
@@ -140,6 +133,7 @@ const figure = (box, data) => {
       const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
       if (!move && event.key !== 'Home') return;
       event.preventDefault();
+      event.stopPropagation();  // or the slides would turn
       const [x, y] = place(state.p);
       moveTo(move ? at(x + move[0], y + move[1]) : [1 / 3, 1 / 3, 1 / 3]);
     },
@@ -161,7 +155,7 @@ const figure = (box, data) => {
     moveTo(at(x, y));
   });
 
-  const columns = { point: 'at the point', end: `after ${data.steps} steps`, least: 'at the minimum', truth: 'at the true scene' };
+  const columns = { point: 'the point', end: `${data.steps} steps on`, least: 'minimum', truth: 'true scene' };
   const rows = {
     ...Object.fromEntries(SCENES.map(k => [`p${k}`, [element('i', {}, 'p'), `(${data.scenes[k]})`]])),
     e1: sub('E1'), e2: sub('E2'), e: sub('E'), s: sub('s'),
@@ -177,8 +171,16 @@ const figure = (box, data) => {
   const player = element('audio', { controls: true, preload: 'metadata' });
   const truth = element('span', { class: 'truth' });
   const said = element('p', { class: 'said', role: 'status' });
-  const strip = svg('svg', { class: 'strip', viewBox: `0 0 ${WIDTH} ${SHOWN * 24 + 52}`, role: 'img' });
+  const strip = svg('svg', { class: 'strip', viewBox: `0 0 ${WIDTH} ${SHOWN * 24 + 64}`, role: 'img' });
 
+  const strength = kit.slider({ label: element('span', {}, 'α, weight of ', ...sub('E')), min: -3, max: 2, step: 0.25, value: Math.log10(data.alpha),
+    say: weight, at: position => 10 ** position }, value => { state.alpha = value; retell(); });
+  strength.element.hidden = true;
+  const added = element('input', { type: 'checkbox', change: () => {
+    state.supervised = added.checked;
+    strength.element.hidden = !added.checked;
+    retell();
+  } });
   const controls = element('div', { class: 'controls' },
     kit.choice({
       label: 'Clip', value: '0', options: data.clips.map((clip, i) => [String(i), `${data.scenes[clip.scene]}, pair ${clip.id}`]),
@@ -186,20 +188,15 @@ const figure = (box, data) => {
     element('span', { class: 'played' }, truth, player),
     kit.choice({ label: 'Over the events', value: 'sum', options: [['sum', 'sum (paper)'], ['mean', 'mean (code)']] },
       value => { state.mean = value === 'mean'; retell(); }).element,
-    kit.choice({ label: 'Minimised', value: 'e', options: [['e', 'L_E alone'], ['total', 'L_s + αL_E']] },
-      value => { state.supervised = value === 'total'; strength.element.hidden = !state.supervised; retell(); }).element,
-    kit.slider({ label: 'β, weight of L_E2', min: -4, max: 2, step: 0.25, value: Math.log10(data.beta), say: weight,
-      at: position => (position <= -4 ? 0 : 10 ** position) }, value => { state.beta = value; retell(); }).element);
-  const strength = kit.slider({ label: 'α, weight of L_E', min: -3, max: 2, step: 0.25, value: Math.log10(data.alpha), say: weight,
-    at: position => 10 ** position }, value => { state.alpha = value; retell(); });
-  strength.element.hidden = true;
-  controls.append(strength.element);
+    kit.slider({ label: element('span', {}, 'β, weight of ', ...sub('E2')), min: -4, max: 2, step: 0.25, value: Math.log10(data.beta), say: weight,
+      at: position => (position <= -4 ? 0 : 10 ** position) }, value => { state.beta = value; retell(); }).element,
+    element('label', { class: 'check' }, added, ' add ', ...sub('s'), ', which knows the true scene'), strength.element);
 
   const buttons = element('div', { class: 'controls moves' },
     kit.button('To the middle', () => moveTo([1 / 3, 1 / 3, 1 / 3])),
     kit.button('To the true scene', () => moveTo(within(SCENES.map(k => Number(k === state.clip.scene))))),
     kit.button('To the minimum', () => moveTo(within(state.least))),
-    kit.button('After the steps', () => moveTo(within(descent(state.p).at(-1)))));
+    kit.button(`${data.steps} steps on`, () => moveTo(within(descent(state.p).at(-1)))));
   player.src = state.clip.sound;
 
   const mixture = p => {
@@ -208,9 +205,9 @@ const figure = (box, data) => {
   };
   const beside = (mark, text, [x, y]) => {
     mark.setAttribute('transform', `translate(${x},${y})`);
-    const right = x < WIDTH / 2;
-    text.setAttribute('x', x + (right ? 12 : -12));
-    text.setAttribute('y', y + (y > corners[1][1] - 20 ? -10 : 4));
+    const low = y > corners[1][1] - 20, right = (x > WIDTH / 2) !== low;  // outwards, where there is room
+    text.setAttribute('x', x + (right ? 11 : -11));
+    text.setAttribute('y', y + (low ? -9 : 4));
     text.setAttribute('text-anchor', right ? 'start' : 'end');
   };
 
@@ -226,23 +223,19 @@ const figure = (box, data) => {
     const found = levels.map(level => contour(cut, level));
     bands.replaceChildren(...found.map(({ area }) => svg('path', { d: area })));
     lines.replaceChildren(...found.map(({ line }) => svg('path', { d: line })));
-    // Values stand where contours meet the way from the minimum to the highest corner that they cross.
-    const decimals = Math.max(0, -Math.floor(Math.log10(gap) + 1e-9));
-    const [x0, y0] = place(state.least), taken = [];
-    const far = SCENES.map(k => {
-      const way = Array.from({ length: 101 }, (_, i) => state.least.map((p, j) => p + (i / 100) * (Number(j === k) - p)));
-      return way.map(p => ({ xy: place(p), value: losses(p).total }));
-    }).sort((a, b) => Math.hypot(b[100].xy[0] - x0, b[100].xy[1] - y0) - Math.hypot(a[100].xy[0] - x0, a[100].xy[1] - y0))[0];
-    for (const level of levels) {
-      const i = far.findIndex((one, i) => i && one.value >= level && far[i - 1].value < level);
-      if (i < 1 || i > 95) continue;
-      const xy = crossing(far[i - 1], far[i], level);
-      if (Math.hypot(xy[0] - x0, xy[1] - y0) > 34 && taken.every(([x, y]) => Math.hypot(xy[0] - x, xy[1] - y) > 34)) {
-        taken.push(xy);
-      } else continue;
-      values.append(svg('text', { x: xy[0], y: xy[1] + 3, 'text-anchor': 'middle' }, number(level, decimals)));
-    }
-    values.replaceChildren(...[...values.children].slice(-taken.length || values.children.length));
+    // Values stand outside the two slanting edges, where contours meet them, but not beside the minimum.
+    const decimals = Math.max(0, -Math.floor(Math.log10(gap) + 1e-9)), lowest_ = place(state.least);
+    const edges = [[grid.map(row => row[row.length - 1]), -5, 'end'], [grid.map(row => row[0]), 5, 'start']];
+    values.replaceChildren(...edges.flatMap(([edge, aside, anchor]) => {
+      const taken = [lowest_];
+      return levels.flatMap(level => edge.slice(1).flatMap((point, i) => {
+        if ((point.value <= level) === (edge[i].value <= level)) return [];
+        const [x, y] = crossing(edge[i], point, level);
+        if (taken.some(other => Math.hypot(x - other[0], y - other[1]) < 16)) return [];
+        taken.push([x, y]);
+        return [svg('text', { x: x + aside, y: y + 3, 'text-anchor': anchor }, number(level, decimals))];
+      }));
+    }));
     const part = state.beta ? [' + ', weight(state.beta), ' ', ...sub('E2')] : [];
     title.replaceChildren('Contours of ', ...(state.supervised
       ? [...sub('s'), ' + ', weight(state.alpha), ' (', ...sub('E1'), ...part, ')'] : [...sub('E1'), ...part]),
@@ -286,37 +279,41 @@ const figure = (box, data) => {
     const less = losses(sure).total - losses(state.least).total;
     said.replaceChildren('For this clip, ', name, ' is least at ', element('b', {}, mixture(state.least)),
       state.least[state.clip.scene] > 0.995 ? ', the true scene.'
-        : `, ${number(less, state.mean ? 4 : 2)} less than at ${data.scenes[state.clip.scene]}, the true scene.`);
+        : `, ${number(less, state.mean ? 4 : 2)} nats less than at ${data.scenes[state.clip.scene]}, the true scene.`);
     drawStrip(compound(state.p), compound(sure));
   };
 
-  // The events for which the true scene is punished most: what was heard, and what p(s) implies.
+  // The events that decide between the minimum and the true scene (or, where these are one, the middle).
   const drawStrip = (implied, true_) => {
-    const heard = state.clip.heard.map(sigmoid), left = 138, right = WIDTH - 12;
+    const heard = state.clip.heard.map(sigmoid), left = 132, right = WIDTH - 66;
     const x = p => left + p * (right - left);
-    const chosen = data.events.map((_, i) => i).sort((a, b) =>
-      divergence(state.clip.heard[b], true_[b]) - divergence(state.clip.heard[a], true_[a])).slice(0, SHOWN);
-    const bottom = 30 + chosen.length * 24;
+    const costs = p => p.map((event, i) => divergence(state.clip.heard[i], event) / (state.mean ? p.length : 1));
+    const [now, sure] = [implied, true_].map(costs);
+    const other = costs(compound(state.least[state.clip.scene] < 0.995 ? state.least : [1 / 3, 1 / 3, 1 / 3]));
+    const chosen = sure.map((_, i) => i).sort((a, b) => Math.abs(sure[b] - other[b]) - Math.abs(sure[a] - other[a])).slice(0, SHOWN);
+    const bottom = 44 + chosen.length * 24;
+    const rows = chosen.flatMap((i, row) => {
+      const y = 56 + row * 24;
+      const name = data.events[i].length > 20 ? `${data.events[i].slice(0, 19)}…` : data.events[i];
+      return [
+        svg('text', { x: left - 10, y: y + 4, 'text-anchor': 'end' }, name),
+        svg('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
+        svg('line', { class: 'gap', x1: x(heard[i]), x2: x(implied[i]), y1: y, y2: y }),
+        svg('circle', { class: 'true', cx: x(true_[i]), cy: y, r: 5 }),
+        svg('circle', { class: 'implied', cx: x(implied[i]), cy: y, r: 5 }),
+        svg('path', { class: 'heard', d: `M${x(heard[i])},${y - 7}V${y + 7}` }),
+        svg('text', { x: WIDTH - 2, y: y + 4, 'text-anchor': 'end' }, number(now[i] - sure[i], state.mean ? 4 : 2, true)),
+      ];
+    });
     strip.replaceChildren(
-      ...[0, 0.5, 1].flatMap(p => [
-        svg('line', { class: 'grid', x1: x(p), x2: x(p), y1: 26, y2: bottom }),
-        svg('text', { x: x(p), y: bottom + 15, 'text-anchor': 'middle' }, percent(p)),
-      ]),
       svg('path', { class: 'heard', d: 'M8,4V16' }), svg('text', { x: 16, y: 14 }, 'heard, y'),
-      svg('circle', { class: 'implied', cx: 96, cy: 10, r: 5 }), svg('text', { x: 106, y: 14 }, 'p(e) at the point'),
-      svg('circle', { class: 'true', cx: 222, cy: 10, r: 5 }), svg('text', { x: 232, y: 14 }, 'p(e) of true scene'),
-      ...chosen.flatMap((i, row) => {
-        const y = 42 + row * 24;
-        const name = data.events[i].length > 21 ? `${data.events[i].slice(0, 20)}…` : data.events[i];
-        return [
-          svg('text', { x: left - 10, y: y + 4, 'text-anchor': 'end' }, name),
-          svg('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
-          svg('line', { class: 'gap', x1: x(heard[i]), x2: x(implied[i]), y1: y, y2: y }),
-          svg('circle', { class: 'true', cx: x(true_[i]), cy: y, r: 5 }),
-          svg('circle', { class: 'implied', cx: x(implied[i]), cy: y, r: 5 }),
-          svg('path', { class: 'heard', d: `M${x(heard[i])},${y - 7}V${y + 7}` }),
-        ];
-      }));
+      svg('circle', { class: 'implied', cx: 92, cy: 10, r: 5 }), svg('text', { x: 102, y: 14 }, 'p(e) at the point'),
+      svg('circle', { class: 'true', cx: 218, cy: 10, r: 5 }), svg('text', { x: 228, y: 14 }, 'p(e) of the true scene'),
+      svg('text', { x: WIDTH - 2, y: 36, 'text-anchor': 'end' }, 'C at the point less C at the true scene, nats'),
+      ...[0, 0.5, 1].flatMap(p => [
+        svg('line', { class: 'grid', x1: x(p), x2: x(p), y1: 42, y2: bottom }),
+        svg('text', { x: x(p), y: bottom + 15, 'text-anchor': 'middle' }, percent(p)),
+      ]), ...rows);
     strip.setAttribute('aria-label', chosen.map(i =>
       `${data.events[i]}: heard ${percent(heard[i])}, at the point ${percent(implied[i])}, true scene ${percent(true_[i])}`).join('; '));
   };
@@ -325,6 +322,6 @@ const figure = (box, data) => {
   box.append(controls, element('div', { class: 'halves' },
     element('div', {}, title, drawing, buttons),
     element('div', {}, element('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Losses' }, table),
-      element('p', { class: 'title' }, 'The events that cost the true scene most'), strip)), said);
+      element('p', { class: 'title' }, 'The events that decide'), strip)), said);
   retell();
 };
