@@ -42,7 +42,7 @@ const figure = (box, data) => {
           svg('text', { x: LEFT - 5, y: y(share * most) + 4, 'text-anchor': 'end' }, String(Number((share * most).toFixed(4))).replace('-', '−')),
         ]),
         ...[-10, -5, 0, 5, 10].map(s => svg('text', { x: x(s), y: BOTTOM + 15, 'text-anchor': s === 10 ? 'end' : 'middle' }, number(s, 0))),
-        svg('text', { x: (LEFT + RIGHT) / 2, y: HEIGHT - 5, 'text-anchor': 'middle' }, 'student’s pre-activation s'),
+        svg('text', { x: (LEFT + RIGHT) / 2, y: HEIGHT - 5, 'text-anchor': 'middle' }, 'student’s pre-activation, s'),
         svg('line', { class: 'teacher', x1: x(t), x2: x(t), y1: TOP, y2: BOTTOM }),
         svg('text', { x: Math.max(x(t), LEFT + 24), y: TOP - 3, 'text-anchor': 'middle' }, 'teacher'),
       );
@@ -81,9 +81,9 @@ const figure = (box, data) => {
   const panels = [panel(0, 'Distance of student and teacher, in nats'), panel(1, 'Slope, its derivative by s')];
   const slider = (label, key, min, max, step, options = {}) =>
     kit.slider({ label, min, max, step, value: state[key], say: value => number(value, 1), ...options }, value => { state[key] = value; draw(); });
-  const teacher = slider('Teacher’s pre-activation t', 'teacher', -9, 9, 0.1);
-  const student = slider('Student’s pre-activation s', 'student', -MOST, MOST, 0.1);
-  const temperature = slider('Temperature T', 'temperature', -0.3, 2, 0.05, {
+  const teacher = slider('Teacher, t', 'teacher', -9, 9, 0.1);
+  const student = slider('Student, s', 'student', -MOST, MOST, 0.1);
+  const temperature = slider('Temperature, T', 'temperature', -0.3, 2, 0.05, {
     value: Math.log10(state.temperature), at: position => 10 ** position, say: T => number(T, T < 10 ? 1 : 0),
   });
   const labels = { C: ['C at T'], T2C: ['T', element('sup', {}, '2'), 'C'], SQ: ['SQ/8'] };
@@ -113,6 +113,6 @@ const figure = (box, data) => {
         ' is ', element('b', {}, share(0)), ' of SQ/8, and its slope ', element('b', {}, share(1)), ' of that of SQ/8.']));
   };
   box.append(element('div', { class: 'controls' }, teacher.element, student.element, temperature.element),
-    element('div', { class: 'halves' }, ...panels.map(panel => panel.element)), element('div', { class: 'below' }, table, said));
+    element('div', { class: 'halves' }, ...panels.map(panel => panel.element)), element('p', { class: 'key' }, `Thin lines: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}`), element('div', { class: 'below' }, table, said));
   draw();
 };

@@ -155,7 +155,7 @@ const figure = (box, data) => {
     moveTo(at(x, y));
   });
 
-  const columns = { point: 'the point', end: `${data.steps} steps on`, least: 'minimum', truth: 'true scene' };
+  const columns = { point: 'the point', end: 'after descent', least: 'minimum', truth: 'true scene' };
   const rows = {
     ...Object.fromEntries(SCENES.map(k => [`p${k}`, [element('i', {}, 'p'), `(${data.scenes[k]})`]])),
     e1: sub('E1'), e2: sub('E2'), e: sub('E'), s: sub('s'),
@@ -196,7 +196,7 @@ const figure = (box, data) => {
     kit.button('To the middle', () => moveTo([1 / 3, 1 / 3, 1 / 3])),
     kit.button('To the true scene', () => moveTo(within(SCENES.map(k => Number(k === state.clip.scene))))),
     kit.button('To the minimum', () => moveTo(within(state.least))),
-    kit.button(`${data.steps} steps on`, () => moveTo(within(descent(state.p).at(-1)))));
+    kit.button('After descent', () => moveTo(within(descent(state.p).at(-1)))));
   player.src = state.clip.sound;
 
   const mixture = p => {
@@ -224,10 +224,10 @@ const figure = (box, data) => {
     bands.replaceChildren(...found.map(({ area }) => svg('path', { d: area })));
     lines.replaceChildren(...found.map(({ line }) => svg('path', { d: line })));
     // Values stand outside the two slanting edges, where contours meet them, but not beside the minimum.
-    const decimals = Math.max(0, -Math.floor(Math.log10(gap) + 1e-9)), lowest_ = place(state.least);
+    const decimals = Math.max(0, -Math.floor(Math.log10(gap) + 1e-9)), least = place(state.least);
     const edges = [[grid.map(row => row[row.length - 1]), -5, 'end'], [grid.map(row => row[0]), 5, 'start']];
     values.replaceChildren(...edges.flatMap(([edge, aside, anchor]) => {
-      const taken = [lowest_];
+      const taken = [least];
       return levels.flatMap(level => edge.slice(1).flatMap((point, i) => {
         if ((point.value <= level) === (edge[i].value <= level)) return [];
         const [x, y] = crossing(edge[i], point, level);
@@ -242,9 +242,9 @@ const figure = (box, data) => {
       `, every ${number(gap, decimals)}`);
     truth.replaceChildren('True scene: ', element('b', {}, data.scenes[state.clip.scene]));
     named.forEach(({ name }, k) => {
-      const true_ = k === state.clip.scene;
-      name.textContent = data.scenes[k] + (true_ ? ', true' : '');
-      name.classList.toggle('true', true_);
+      const isTrue = k === state.clip.scene;
+      name.textContent = data.scenes[k] + (isTrue ? ', true' : '');
+      name.classList.toggle('true', isTrue);
     });
     beside(minimum, minimumText, place(state.least));
     table.querySelectorAll('[data-row="s"], [data-row="total"]').forEach(row => { row.hidden = !state.supervised; });
@@ -253,15 +253,15 @@ const figure = (box, data) => {
 
   // When the point has moved.
   const retellPoint = () => {
-    const steps_ = descent(state.p), last = steps_.at(-1), sure = SCENES.map(k => Number(k === state.clip.scene));
+    const trail = descent(state.p), last = trail.at(-1), sure = SCENES.map(k => Number(k === state.clip.scene));
     const places = { point: state.p, end: last, least: state.least, truth: sure };
     point.setAttribute('transform', `translate(${place(state.p)})`);
     const told = SCENES.map(k => `${data.scenes[k]} ${percent(state.p[k])}`).join(', ');
     point.setAttribute('aria-valuenow', Math.round(100 * state.p[state.clip.scene]));
     point.setAttribute('aria-valuetext', told);
     named.forEach(({ share }, k) => { share.textContent = percent(state.p[k]); });
-    path.setAttribute('points', joined(steps_.map(place)));
-    steps.replaceChildren(...steps_.filter((_, i) => i && i < data.steps && i % 10 === 0).map(p => svg('circle', { cx: place(p)[0], cy: place(p)[1], r: 2 })));
+    path.setAttribute('points', joined(trail.map(place)));
+    steps.replaceChildren(...trail.filter((_, i) => i && i < data.steps && i % 10 === 0).map(p => svg('circle', { cx: place(p)[0], cy: place(p)[1], r: 2 })));
     beside(end, endText, place(last));
     const apart = (a, b) => Math.hypot(place(a)[0] - place(b)[0], place(a)[1] - place(b)[1]);
     endText.toggleAttribute('hidden', apart(last, state.least) < 24 || apart(last, state.p) < 24);
@@ -284,11 +284,11 @@ const figure = (box, data) => {
   };
 
   // The events that decide between the minimum and the true scene (or, where these are one, the middle).
-  const drawStrip = (implied, true_) => {
+  const drawStrip = (implied, ofTruth) => {
     const heard = state.clip.heard.map(sigmoid), left = 132, right = WIDTH - 66;
     const x = p => left + p * (right - left);
     const costs = p => p.map((event, i) => divergence(state.clip.heard[i], event) / (state.mean ? p.length : 1));
-    const [now, sure] = [implied, true_].map(costs);
+    const [now, sure] = [implied, ofTruth].map(costs);
     const other = costs(compound(state.least[state.clip.scene] < 0.995 ? state.least : [1 / 3, 1 / 3, 1 / 3]));
     const chosen = sure.map((_, i) => i).sort((a, b) => Math.abs(sure[b] - other[b]) - Math.abs(sure[a] - other[a])).slice(0, SHOWN);
     const bottom = 44 + chosen.length * 24;
@@ -299,7 +299,7 @@ const figure = (box, data) => {
         svg('text', { x: left - 10, y: y + 4, 'text-anchor': 'end' }, name),
         svg('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
         svg('line', { class: 'gap', x1: x(heard[i]), x2: x(implied[i]), y1: y, y2: y }),
-        svg('circle', { class: 'true', cx: x(true_[i]), cy: y, r: 5 }),
+        svg('circle', { class: 'true', cx: x(ofTruth[i]), cy: y, r: 5 }),
         svg('circle', { class: 'implied', cx: x(implied[i]), cy: y, r: 5 }),
         svg('path', { class: 'heard', d: `M${x(heard[i])},${y - 7}V${y + 7}` }),
         svg('text', { x: WIDTH - 2, y: y + 4, 'text-anchor': 'end' }, number(now[i] - sure[i], state.mean ? 4 : 2, true)),
@@ -315,7 +315,7 @@ const figure = (box, data) => {
         svg('text', { x: x(p), y: bottom + 15, 'text-anchor': 'middle' }, percent(p)),
       ]), ...rows);
     strip.setAttribute('aria-label', chosen.map(i =>
-      `${data.events[i]}: heard ${percent(heard[i])}, at the point ${percent(implied[i])}, true scene ${percent(true_[i])}`).join('; '));
+      `${data.events[i]}: heard ${percent(heard[i])}, at the point ${percent(implied[i])}, true scene ${percent(ofTruth[i])}`).join('; '));
   };
 
   const moveTo = p => { state.p = p; retellPoint(); };
