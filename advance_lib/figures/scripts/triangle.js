@@ -287,7 +287,7 @@ const figure = (box, data) => {
   const drawStrip = (implied, ofTruth) => {
     const heard = state.clip.heard.map(sigmoid), left = 132, right = WIDTH - 66;
     const x = p => left + p * (right - left);
-    const costs = p => p.map((event, i) => divergence(state.clip.heard[i], event) / (state.mean ? p.length : 1));
+    const costs = p => p.map((event, i) => divergence(state.clip.heard[i], event));
     const [now, sure] = [implied, ofTruth].map(costs);
     const other = costs(compound(state.least[state.clip.scene] < 0.995 ? state.least : [1 / 3, 1 / 3, 1 / 3]));
     const chosen = sure.map((_, i) => i).sort((a, b) => Math.abs(sure[b] - other[b]) - Math.abs(sure[a] - other[a])).slice(0, SHOWN);
@@ -302,7 +302,7 @@ const figure = (box, data) => {
         svg('circle', { class: 'true', cx: x(ofTruth[i]), cy: y, r: 5 }),
         svg('circle', { class: 'implied', cx: x(implied[i]), cy: y, r: 5 }),
         svg('path', { class: 'heard', d: `M${x(heard[i])},${y - 7}V${y + 7}` }),
-        svg('text', { x: WIDTH - 2, y: y + 4, 'text-anchor': 'end' }, number(now[i] - sure[i], state.mean ? 4 : 2, true)),
+        svg('text', { x: WIDTH - 2, y: y + 4, 'text-anchor': 'end' }, number(now[i] - sure[i], 2, true)),
       ];
     });
     strip.replaceChildren(
