@@ -71,8 +71,11 @@ def telling_scenes(soft_responses: np.ndarray, targets: np.ndarray, posteriors: 
 
     Args:
         soft_responses: y, (clips, events).
-        targets: (clips,) scene indices, of three scenes or more.
+        targets: (clips,) scene indices.
         posteriors: p(e|s_k), (scenes, events).
+
+    Returns:
+        Indices of scenes in rising order; none where fewer than three have clips.
     """
 
     def rarest(three: tuple[int, ...]) -> float:
@@ -80,7 +83,7 @@ def telling_scenes(soft_responses: np.ndarray, targets: np.ndarray, posteriors: 
         p = p[~np.isnan(p)]
         return min((p == 1).mean(), (p == 0).mean(), ((p > 0) & (p < 1)).mean())
 
-    return max(combinations(np.unique(targets).tolist(), 3), key=rarest)
+    return max(combinations(np.unique(targets).tolist(), 3), key=rarest, default=())
 
 
 def telling_clips(

@@ -48,6 +48,10 @@ def test_the_scenes_told_of_have_clips_of_every_kind():
     assert set(chosen[:2]) == {2, 5} and set(chosen) == {*range(6), 6 if three[2] == 2 else 7}
 
 
+def test_two_scenes_make_no_triangle():
+    assert telling_scenes(sure_of("a", "b"), np.array([0, 1]), sure_of("a", "b")) == ()
+
+
 def test_descent_leads_to_the_least():
     teacher, posteriors = torch.from_numpy(TEACHER[1:2]), torch.from_numpy(POSTERIORS)
     path = descent(lambda scenes: objectives.e1(scenes, teacher, posteriors), np.full(3, 1 / 3), rate=0.5, steps=3000)

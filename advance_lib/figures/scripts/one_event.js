@@ -113,6 +113,8 @@ const figure = (box, data) => {
         ' is ', element('b', {}, share(0)), ' of SQ/8, and its slope ', element('b', {}, share(1)), ' of that of SQ/8.']));
   };
   box.append(element('div', { class: 'controls' }, teacher.element, student.element, temperature.element),
-    element('div', { class: 'halves' }, ...panels.map(panel => panel.element)), element('p', { class: 'key' }, `Thin lines: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}`), element('div', { class: 'below' }, table, said));
+    element('div', { class: 'halves' }, ...panels.map(panel => panel.element)),
+    element('p', { class: 'key' }, `Thin lines: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}`),
+    element('div', { class: 'below' }, table, said));
   draw();
 };

@@ -261,7 +261,8 @@ const figure = (box, data) => {
     point.setAttribute('aria-valuetext', told);
     named.forEach(({ share }, k) => { share.textContent = percent(state.p[k]); });
     path.setAttribute('points', joined(trail.map(place)));
-    steps.replaceChildren(...trail.filter((_, i) => i && i < data.steps && i % 10 === 0).map(p => svg('circle', { cx: place(p)[0], cy: place(p)[1], r: 2 })));
+    const tenths = trail.filter((_, i) => i && i < data.steps && i % 10 === 0).map(place);
+    steps.replaceChildren(...tenths.map(([x, y]) => svg('circle', { cx: x, cy: y, r: 2 })));
     beside(end, endText, place(last));
     const apart = (a, b) => Math.hypot(place(a)[0] - place(b)[0], place(a)[1] - place(b)[1]);
     endText.toggleAttribute('hidden', apart(last, state.least) < 24 || apart(last, state.p) < 24);
