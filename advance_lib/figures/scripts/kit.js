@@ -44,11 +44,30 @@ const kit = (() => {
 
   const button = (text, pressed) => element('button', { type: 'button', click: pressed }, text);
 
+  // Lets a pointer pull `handle` over `drawing`, an SVG: `moved` gets its place in the units of the drawing's viewBox.
+  const dragged = (drawing, handle, moved) => {
+    const place = event => {
+      const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(drawing.getScreenCTM().inverse());
+      moved(x, y);
+    };
+    handle.addEventListener('pointerdown', event => { handle.setPointerCapture(event.pointerId); place(event); });
+    handle.addEventListener('pointermove', event => { if (handle.hasPointerCapture(event.pointerId)) place(event); });
+  };
+
   const softmax = logits => {
     const most = Math.max(...logits), parts = logits.map(logit => Math.exp(logit - most));
     const sum = parts.reduce((a, b) => a + b, 0);
     return parts.map(part => part / sum);
   };
 
-  return { element, svg, number, slider, choice, button, softmax };
+  const sigmoid = x => 1 / (1 + Math.exp(-x));
+  const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+  // The next 1, 2 or 5 times a power of ten: for the ends of axes, and for distances between contours.
+  const rounded = value => {
+    const power = 10 ** Math.floor(Math.log10(value));
+    return power * [1, 2, 5, 10].find(factor => factor * power >= value * 0.999);
+  };
+
+  return { element, svg, number, slider, choice, button, dragged, softmax, sigmoid, softplus, rounded };
 })();
