@@ -21,6 +21,7 @@ from pathlib import Path
 from advance_lib.cache import UserError, build_folder, remove, written_whole
 from advance_lib.cache import cores as all_cores
 from graph import CHECKOUT, Asked, requested
+from runtime import FOLDER as RUNTIME
 
 ROOMS = (  # in the order in which data flows
     "data", "miniature", "construct", "models", "training", "transfer", "experiments", "analysis", "figures", "cache",
@@ -131,6 +132,12 @@ def _copy_linked_files(pages: Path) -> None:
         shutil.copy(folder / name, target / name)
 
 
+def _copy_runtime(pages: Path) -> None:
+    """Copy what recognises in a page into the site, where it was fetched (``make try``)."""
+    if (runtime := build_folder() / RUNTIME).is_dir():
+        shutil.copytree(runtime, pages / "_build" / RUNTIME)
+
+
 def _drop_unused_bundles(pages: Path) -> None:
     """Delete MathJax's other bundles, each with all of it again: a third of the book, and no page loads them."""
     texts = (page.read_text(encoding="utf-8") for page in (pages / "book").glob("*.html"))
@@ -196,6 +203,7 @@ def build_pages(work: Path) -> Path:
     _stage(work / "executed", source)
     lay_out(source, pages)
     _copy_linked_files(pages)
+    _copy_runtime(pages)
     _drop_unused_bundles(pages)
     _tell_what_pages_took(pages / "book" / "status.html", began)
     remove([final])
@@ -306,6 +314,7 @@ def main(argv: list[str] | None = None) -> int:
         "build": "build the pages from executed chapters and print the first one",
         "slides": "cut the built pages into slides and print the first one",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
+        "site": "print the folder of the built pages",
         "dataset": "print the dataset as every step is given it",
         "findings": "for authors: write what the kept records say into README and the front page",
     }
@@ -340,6 +349,10 @@ def main(argv: list[str] | None = None) -> int:
             print(make_slides(asked.folder / "html"))
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
+        elif arguments.step == "site":
+            if not (asked.folder / "html" / "index.html").exists():
+                raise UserError(f"{asked.folder / 'html'}: no book there; build it with `make book`")
+            print(asked.folder / "html")
         else:
             print(asked.dataset)
     except UserError as error:
