@@ -70,7 +70,12 @@ const figure = (box, data) => {
 
   const recognise = async () => {
     const { photograph, samples } = given;
-    if (!photograph || !samples) return say(`Now ${photograph ? 'a recording' : 'a photograph'}.`);
+    picture.hidden = !photograph;
+    player.hidden = !samples;
+    if (!photograph || !samples) {
+      answers.replaceChildren();
+      return say(`Now ${photograph ? 'a sound' : 'a photograph'}.`);
+    }
     say('Recognising …');
     const network = await opened();
     const found = await network.run({
@@ -106,7 +111,6 @@ const figure = (box, data) => {
     given.photograph = await pixelsOf(blob);
     picture.src = URL.createObjectURL(blob);
     picture.alt = alt;
-    if (!given.samples) player.removeAttribute('src');
     await recognise();
   };
   const heard = async blob => {
@@ -142,7 +146,7 @@ const figure = (box, data) => {
     const canvas = kit.element('canvas', { width: video.videoWidth, height: video.videoHeight });
     canvas.getContext('2d').drawImage(video, 0, 0);
     released(video.srcObject);
-    [video.srcObject, video.hidden, picture.hidden, camera.textContent] = [null, true, false, 'Use the camera'];
+    [video.srcObject, video.hidden, camera.textContent] = [null, true, 'Use the camera'];
     await seen(await new Promise(done => canvas.toBlob(done, 'image/png')), 'your photograph, from the camera');
   }));
   let recorder = null;

@@ -23,7 +23,6 @@ from runtime import FOLDER as RUNTIME
 SIDE, RATE = 32, 16_000
 ABOUT = {"sample_rate": RATE, "seconds": 10, "side": SIDE, "scenes": ["bridge", "forest", "lake", "port"]}
 ABOUT |= {"events": ["Bird", "Car", "Rain", "Speech", "Train", "Wind"]}
-FAKES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +92,18 @@ def test_the_example_and_files_of_the_reader_are_recognised_as_by_pytorch(opened
     assert recognised(page, 2) == pytest.approx(of_pytorch(network, other, pair[1]), abs=1e-4)
     page.locator('input[accept="audio/*"]').set_input_files(pair[1])
     assert recognised(page, 3) == pytest.approx(of_pytorch(network, other, pair[1]), abs=1e-4)
+    assert problems == []
+
+
+def test_camera_and_microphone(opened):
+    page, problems = opened
+    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("button", name="Take the photograph").click()
+    page.get_by_text("Now a sound.").wait_for()
+    page.get_by_role("button", name="Record 10 seconds").click()
+    page.get_by_role("button", name="Stop (7 s left)").click()
+    found = recognised(page, 1)
+    assert sum(value for name, value in found.items() if name in ABOUT["scenes"]) == pytest.approx(1, abs=1e-5)
     assert problems == []
 
 
