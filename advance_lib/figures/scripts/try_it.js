@@ -31,7 +31,7 @@ const figure = (box, data) => {
     }
     return result;
   };
-  const resized = (pixels, width, height, side) => {
+  const squared = (pixels, width, height, side) => {
     const across = width === side ? transposed(pixels, width, height) : filtered(pixels, width, height, side);
     return height === side ? transposed(across, height, side) : filtered(across, height, side, side);
   };
@@ -44,17 +44,43 @@ const figure = (box, data) => {
     const context = kit.element('canvas', { width, height }).getContext('2d', { willReadFrequently: true });
     context.drawImage(bitmap, 0, 0, width, height);
     const colours = context.getImageData(0, 0, width, height).data.filter((_, i) => i % 4 !== 3);
-    return new Uint8Array(resized(colours, width, height, about.side));
+    return new Uint8Array(squared(colours, width, height, about.side));
+  };
+
+  // Browsers resample while they decode, each with a filter of its own. A WAV file is decoded at its own rate, all else
+  // at a high one, and the library's filter, torchaudio's, does the rest.
+  const COMMON = 48_000, ZEROS = 6, ROLLOFF = 0.99;
+  const rateOf = bytes => {
+    const view = new DataView(bytes), wav = view.byteLength > 28 && view.getUint32(12) === 0x666d7420; // "fmt "
+    const rate = wav ? view.getUint32(24, true) : COMMON;
+    return rate >= 8000 && rate <= 96_000 ? rate : COMMON;
+  };
+  const resampled = (samples, rate, newRate) => {
+    const divisor = ((a, b) => { while (b) [a, b] = [b, a % b]; return a; })(rate, newRate);
+    const old = rate / divisor, fresh = newRate / divisor, cutoff = ROLLOFF * Math.min(old, fresh) / old;
+    if (old === fresh) return samples;
+    const reach = Math.ceil(ZEROS / cutoff);
+    const weights = Array.from({ length: fresh }, (_, phase) => Float64Array.from({ length: 2 * reach + 1 }, (_, tap) => {
+      const at = Math.PI * Math.max(-ZEROS, Math.min(ZEROS, (tap - reach - phase / fresh) * cutoff));
+      return (at ? Math.sin(at) / at : 1) * Math.cos(at / ZEROS / 2) ** 2 * cutoff;
+    }));
+    return Float32Array.from({ length: Math.ceil(fresh * samples.length / old) }, (_, place) => {
+      const first = Math.floor(place * old / fresh) - reach, filter = weights[place * old % fresh];
+      let sum = 0;
+      for (let tap = 0; tap < filter.length; tap++) sum += filter[tap] * (samples[first + tap] ?? 0);
+      return sum;
+    });
   };
 
   const samplesOf = async blob => {
-    const context = new OfflineAudioContext(1, 1, about.sample_rate);
-    const clip = await context.decodeAudioData(await blob.arrayBuffer());
+    const bytes = await blob.arrayBuffer(), rate = rateOf(bytes);
+    const clip = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes);
     if (clip.duration < SHORTEST) throw Error(`it lasts ${clip.duration.toFixed(1)} s; ${SHORTEST} s or more are needed`);
     const channels = Array.from({ length: clip.numberOfChannels }, (_, channel) => clip.getChannelData(channel));
-    const kept = Math.min(length, clip.length);
-    return Float32Array.from({ length }, (_, i) => // what is shorter is repeated
+    const whole = about.seconds * rate, kept = Math.min(whole, clip.length);
+    const mixed = Float32Array.from({ length: whole }, (_, i) => // what is shorter is repeated
       channels.reduce((sum, channel) => sum + channel[i % kept], 0) / channels.length);
+    return resampled(mixed, rate, about.sample_rate).slice(0, length);
   };
 
   // ---- the network, fetched when it is first asked

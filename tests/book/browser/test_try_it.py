@@ -90,8 +90,12 @@ def test_the_example_and_files_of_the_reader_are_recognised_as_by_pytorch(opened
     Image.fromarray(np.random.default_rng(3).integers(0, 256, (SIDE, 20, 3), np.uint8)).save(other)
     page.locator('input[accept="image/*"]').set_input_files(other)
     assert recognised(page, 2) == pytest.approx(of_pytorch(network, other, pair[1]), abs=1e-4)
-    page.locator('input[accept="audio/*"]').set_input_files(pair[1])
-    assert recognised(page, 3) == pytest.approx(of_pytorch(network, other, pair[1]), abs=1e-4)
+    clip, _ = soundfile.read(pair[1])
+    for times, rate in enumerate((22_050, 44_100, 8000), 3):
+        sound = tmp_path / f"{rate}.wav"
+        soundfile.write(sound, np.tile(clip, (3, 1)), rate, subtype="PCM_16")
+        page.locator('input[accept="audio/*"]').set_input_files(sound)
+        assert recognised(page, times) == pytest.approx(of_pytorch(network, other, sound), abs=1e-4)
     assert problems == []
 
 
