@@ -8,19 +8,23 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import soundfile
+import torch
 from IPython.display import HTML
 from PIL import Image
 
 from advance_lib.analysis.handed_on import HandedOn, inputs, onnx_of, probabilities
 from advance_lib.cache import PACKAGE, UserError, build_folder
+from advance_lib.data.features import resized
 from advance_lib.data.media import read_image
 from advance_lib.figures.interactive import interactive
 from advance_lib.figures.page import site_file
 
 RUNTIME = "onnxruntime-web"  # below the build folder, where `make try` puts it
 LARGEST = 20_000_000  # bytes of a network that a page may bring
+SIDE = 512  # pixels of the example's photograph at most
 TOP = 5  # answers shown
 
 
@@ -36,10 +40,12 @@ def try_it(network: HandedOn, about: dict, image: Path | str, sound: Path | str,
         sound: recording of the example.
         scene: the true one.
     """
-    samples, _ = pair = inputs(about, image, sound)
-    scenes, events = probabilities(network, about, *pair)
+    samples, _ = inputs(about, image, sound)
+    shown = Image.fromarray(read_image(image))
+    shown.thumbnail((SIDE, SIDE))
+    scenes, events = probabilities(network, about, samples, torch.tensor(resized(np.asarray(shown), about["side"])))
     picture, clip = io.BytesIO(), io.BytesIO()
-    Image.fromarray(read_image(image)).save(picture, "PNG", optimize=True)  # lossless, as the numbers are compared
+    shown.save(picture, "PNG", optimize=True)  # without loss, so that the page recognises what PyTorch did
     soundfile.write(clip, samples.numpy(), about["sample_rate"], format="WAV", subtype="FLOAT")
     example = {
         "photograph": site_file("try-it.png", picture.getvalue()),
@@ -58,8 +64,8 @@ def try_it(network: HandedOn, about: dict, image: Path | str, sound: Path | str,
         why = f"Here the network does not run in the page: {html.escape(str(error))}."
         return HTML(f'<div class="interactive" data-figure="try_it">{still}<p class="said">{why}</p></div>')
     example |= {"scenes": list(scenes.head(TOP).items()), "events": list(events.head(TOP).items())}
-    shown = {name: about[name] for name in ("sample_rate", "seconds", "side", "scenes", "events")}
-    data = {"model": site_file("try-it.onnx", model), "runtime": _runtime(), "about": shown, "example": example}
+    needed = {name: about[name] for name in ("sample_rate", "seconds", "side", "scenes", "events")}
+    data = {"model": site_file("try-it.onnx", model), "runtime": _runtime(), "about": needed, "example": example}
     return interactive("try_it", data, still)
 
 

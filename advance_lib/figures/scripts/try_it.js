@@ -4,6 +4,9 @@ const figure = (box, data) => {
   const { about, example } = data;
   const length = about.seconds * about.sample_rate, SHORTEST = 2; // s, as in the library's media.py
   const given = {};
+  // As seen from the page; JupyterLab shows a notebook at one address and its files at another.
+  const address = path => new URL(path, document.baseURI).href.replace(/\/lab(\/workspaces\/[^/]+)?\/tree\//, '/files/');
+  const [photographAt, soundAt, modelAt, runtimeAt] = [example.photograph, example.sound, data.model, data.runtime].map(address);
 
   // ---- as the library prepares a pair
   // Pillow's bilinear filter on 8 bits: widened where a photograph shrinks, and rounded after each direction.
@@ -87,11 +90,11 @@ const figure = (box, data) => {
   let session;
   const opened = () => session ??= new Promise((done, failed) => {
     const missing = () => failed(Error('ONNX Runtime Web is not part of this copy of the book: run make try'));
-    document.head.append(kit.element('script', { src: `${data.runtime}/ort.wasm.min.js`, load: done, error: missing }));
+    document.head.append(kit.element('script', { src: `${runtimeAt}/ort.wasm.min.js`, load: done, error: missing }));
   }).then(() => {
     ort.env.wasm.numThreads = 1; // more would need headers that a plain server does not send
-    ort.env.wasm.wasmPaths = new URL(`${data.runtime}/`, document.baseURI).href;
-    return ort.InferenceSession.create(data.model, { executionProviders: ['wasm'] });
+    ort.env.wasm.wasmPaths = `${runtimeAt}/`;
+    return ort.InferenceSession.create(modelAt, { executionProviders: ['wasm'] });
   }).catch(error => { session = null; throw error; });
 
   const recognise = async () => {
@@ -131,8 +134,8 @@ const figure = (box, data) => {
       kit.element('data', { value }, `${kit.number(100 * value, 1)} %`)))));
   const show = (scenes, events) => answers.replaceChildren(list('p(scene)', scenes), list('p(event)', events));
 
-  const picture = kit.element('img', { src: example.photograph, alt: `the example, ${example.scene}` });
-  const player = kit.element('audio', { controls: true, preload: 'metadata', src: example.sound });
+  const picture = kit.element('img', { src: photographAt, alt: `the example, ${example.scene}` });
+  const player = kit.element('audio', { controls: true, preload: 'metadata', src: soundAt });
   const seen = async (blob, alt) => {
     given.photograph = await pixelsOf(blob);
     picture.src = URL.createObjectURL(blob);
@@ -151,10 +154,10 @@ const figure = (box, data) => {
     }) }));
   const useExample = kit.button('Use the example', attempt(async () => {
     say('Reading the example …');
-    const [photograph, sound] = await Promise.all([example.photograph, example.sound].map(
-      async address => (await fetch(address)).blob()));
+    const [photograph, sound] = await Promise.all([photographAt, soundAt].map(
+      async at => (await fetch(at)).blob()));
     [given.photograph, given.samples] = await Promise.all([pixelsOf(photograph), samplesOf(sound)]);
-    [picture.src, picture.alt, player.src] = [example.photograph, `the example, ${example.scene}`, example.sound];
+    [picture.src, picture.alt, player.src] = [photographAt, `the example, ${example.scene}`, soundAt];
     await recognise();
   }));
 
