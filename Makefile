@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/_build/bytecode
 endif
 
-.PHONY: help book serve check test test-slow test-browser lab outputs slides students crate study clean lock
+.PHONY: help book try serve check test test-slow test-browser lab outputs slides students crate study clean lock
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,9 +52,12 @@ $(READY): requirements.txt pyproject.toml
 book: $(READY)  ## train what is missing and build the book
 	@$(BIN)/python workflow/pages.py book --cores $(CORES) $(ASKED)
 
+try: $(READY)  ## fetch ONNX Runtime Web with npm (14 MB kept), so that the page "Try it" recognises
+	@$(BIN)/python workflow/runtime.py
+
 serve: $(READY)  ## show the built book at http://127.0.0.1:8000
-	@site="$$($(BIN)/python workflow/pages.py site $(ASKED))" && echo "http://127.0.0.1:8000" && \
-		$(BIN)/python -m http.server --bind 127.0.0.1 --directory "$$site" 8000
+	@site="$$($(BIN)/python workflow/pages.py site $(ASKED))" && echo "http://127.0.0.1:8000" \
+		&& $(BIN)/python -m http.server --bind 127.0.0.1 --directory "$$site" 8000
 
 check: $(READY)  ## style and the fast tests, before every commit: two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

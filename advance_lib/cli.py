@@ -167,7 +167,18 @@ def _words(settings) -> list[str]:
     return [*map(str, asdict(settings.sources).values()), split, *map(str, asdict(settings.preset).values())]
 
 
+def export(arguments: argparse.Namespace) -> None:
+    from advance_lib.analysis.handed_on import export as hand_on
+
+    hand_on(arguments.run_name, arguments.folder, arguments.onnx)
+    print(*sorted(arguments.folder.iterdir()), sep="\n")
+
+
 def predict(arguments: argparse.Namespace) -> None:
+    if arguments.checkpoint and arguments.checkpoint.is_dir():
+        from advance_lib.transfer.recipe import CHECKPOINT
+
+        arguments.checkpoint /= CHECKPOINT
     for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
         if not path.is_file():
             raise UserError(f"{path}: no such file")
@@ -363,13 +374,22 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     command.add_argument("image", type=Path, help="photograph")
     command.add_argument("sound", type=Path, help="recording of two seconds or more")
     command.add_argument(
-        "--checkpoint", type=Path, help="model.safetensors of a run (default: the dataset's first run)"
-    )
+        "--checkpoint", type=Path,
+        help="model.safetensors of a run, or the folder that holds it (default: the dataset's first run)",
+    )  # fmt: skip
     command.add_argument("--events", type=int, default=5, help="how many sound events to show (default: 5)")
     command.add_argument(
         "--map", type=Path, metavar="FILE", help="picture of where the evidence lies, to write (default: none)"
     )
     command.add_argument("--replace", action="store_true", help="let --map replace a file that is there")
+
+    command = commands.add_parser(
+        "export", help="hand a run on: one folder with checkpoint, model card, and a file that needs only PyTorch"
+    )
+    command.set_defaults(run=export)
+    command.add_argument("run_name", metavar="RUN", help="its folder, or the name that `advance train` prints")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="to make")
+    command.add_argument("--onnx", action="store_true", help="write the network as ONNX, too")
 
     command = commands.add_parser("listen", help="name the sound events in the first ten seconds of a recording")
     command.set_defaults(run=listen)

@@ -22,6 +22,7 @@ from advance_lib.cache import UserError, build_folder, remove, written_whole
 from advance_lib.cache import cores as all_cores
 from downloads import make_portable
 from graph import CHECKOUT, Asked, requested
+from runtime import FOLDER as RUNTIME
 
 ROOMS = (  # in the order in which data flows
     "data", "miniature", "construct", "models", "training", "transfer", "experiments", "analysis", "figures", "cache",
@@ -135,6 +136,12 @@ def _copy_linked_files(pages: Path) -> None:
         shutil.copy(folder / name, target / name)
 
 
+def _copy_runtime(pages: Path) -> None:
+    """Copy what recognises in a page into the site, where it was fetched (``make try``)."""
+    if (runtime := build_folder() / RUNTIME).is_dir():
+        shutil.copytree(runtime, pages / "_build" / RUNTIME)
+
+
 def _drop_unused_bundles(pages: Path) -> None:
     """Delete MathJax's other bundles, each with all of it again: a third of the book, and no page loads them."""
     texts = (page.read_text(encoding="utf-8") for page in (pages / "book").glob("*.html"))
@@ -201,6 +208,7 @@ def build_pages(work: Path) -> Path:
     lay_out(source, pages)
     _copy_linked_files(pages)
     make_portable(pages, build_folder() / "site")
+    _copy_runtime(pages)
     _drop_unused_bundles(pages)
     _tell_what_pages_took(pages / "book" / "status.html", began)
     remove([final])
@@ -326,6 +334,7 @@ def main(argv: list[str] | None = None) -> int:
         "crate": "describe a finished book as a Workflow Run RO-Crate and print the description",
         "students": "write the chapters without solutions and print their folder",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
+        "site": "print the folder of the built pages",
         "dataset": "print the dataset as every step is given it",
         "site": "print the folder of the built pages",
         "findings": "for authors: write what the kept records say into README and the front page",
@@ -371,6 +380,10 @@ def main(argv: list[str] | None = None) -> int:
             print(make_students(build_folder() / "students"))
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
+        elif arguments.step == "site":
+            if not (asked.folder / "html" / "index.html").exists():
+                raise UserError(f"{asked.folder / 'html'}: no book there; build it with `make book`")
+            print(asked.folder / "html")
         else:
             print(asked.dataset)
     except UserError as error:

@@ -20,6 +20,7 @@ from advance_lib.experiments.one_run import load_checkpoint, recipe_in
 from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.models.audiovisual import AudiovisualNet
+from advance_lib.models.pretrained import Pretrained
 from advance_lib.training.fabric import start
 from advance_lib.training.inputs import Batch, Inputs
 from advance_lib.training.loop import predictions
@@ -35,7 +36,6 @@ class OnePair:
         photograph: (height, width, 3) uint8, as it is.
         model: the recogniser, in evaluation mode.
         recipe: what it was trained to be.
-        sources: of its pre-trained networks.
         inputs: photograph and recording as the recogniser takes them, one row.
         config: of the run.
     """
@@ -44,7 +44,6 @@ class OnePair:
     photograph: np.ndarray
     model: AudiovisualNet
     recipe: Recipe
-    sources: Sources
     inputs: Inputs
     config: dict
 
@@ -61,11 +60,10 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
         UserError: the checkpoint is none; `media.MediaError` where photograph or recording cannot be used.
     """
     model, normaliser, config = load_checkpoint(checkpoint)
-    recipe, photograph, asked = recipe_in(config), read_image(image), config["request"]["settings"]
-    sources = Sources(**asked.get("sources", {}))
-    heard = sources.hearing(recipe.preset).hear(sound)
+    recipe, photograph = recipe_in(config), read_image(image)
+    heard = sources_in(config).hearing(recipe.preset).hear(sound)
     inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
-    return OnePair(checkpoint, photograph, model, recipe, sources, inputs, config)
+    return OnePair(checkpoint, photograph, model, recipe, inputs, config)
 
 
 def recognise(pair: OnePair) -> pd.Series:
@@ -79,18 +77,30 @@ def recognise(pair: OnePair) -> pd.Series:
     return pd.Series(found[0], index=pair.config["scenes"], name="p(scene)").sort_values(ascending=False)
 
 
+def sources_in(config: dict) -> Sources:
+    """Return the pre-trained networks that a run's configuration names."""
+    return Sources(**config["request"]["settings"].get("sources", {}))
+
+
+def first_ears(config: dict, device: str = "auto") -> Pretrained:
+    """Return N_a(0), the network that the audio part of a recogniser started from.
+
+    Args:
+        config: of its run.
+        device: that N_a(0) is pre-trained on where it is missing.
+    """
+    profile, sources = config["request"]["settings"]["profile"], Sources(audio=sources_in(config).audio)
+    return prepared(Settings(profile=profile, device=device, preset=recipe_in(config).preset, sources=sources)).audio
+
+
 def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
     """Return y(a) = σ(f_e(a, N_a(0))), the soft responses to the recording, highest first (section 4.2).
-
-    N_a(0) is the network that the recogniser's audio part started from.
 
     Args:
         pair: opened.
         device: that N_a(0) is pre-trained on where it is missing.
     """
-    profile, sources = pair.config["request"]["settings"]["profile"], Sources(audio=pair.sources.audio)
-    network = prepared(Settings(profile=profile, device=device, preset=pair.recipe.preset, sources=sources)).audio
-    sounds = replace(pair.inputs, images=None)
+    network, sounds = first_ears(pair.config, device), replace(pair.inputs, images=None)
 
     def read(model: nn.Module, batch: Batch) -> Tensor:
         return model(batch.log_mel).sigmoid()

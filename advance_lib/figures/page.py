@@ -240,7 +240,7 @@ def losses_as_mathtext(text: str) -> str:
 
 def behind(name: str, runs: Sequence) -> str:
     """Return HTML of a link to the list of runs behind a table or figure; nothing where there are none."""
-    return f'<a class="runs" href="{_list_of(runs, name)}">{len(runs)} runs</a>' if runs else ""
+    return f'<a class="runs" href="{_list_of(runs, name)}">{len(runs)} run{"s" * (len(runs) != 1)}</a>' if runs else ""
 
 
 def _list_of(runs: Sequence, name: str) -> str:

@@ -13,7 +13,9 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
+FAKES = ("device", "ui")  # camera and microphone are made up, and nobody is asked for leave
 FLAGS = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
+FLAGS += [f"--use-fake-{name}-for-media-stream" for name in FAKES]
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 

@@ -5,6 +5,8 @@ import shutil
 import checks
 import pytest
 
+from runtime import FOLDER as RUNTIME
+
 PLANTED = {
     "another host": ('<script src="https://cdn.example.org/x.js"></script>', "another host: https://cdn.example.org"),
     "missing file": ('<link rel="stylesheet" href="missing.css">', "failed request: "),
@@ -72,7 +74,18 @@ def test_a_planted_fault_on_a_slide_is_found(page, copy, planted, expected):
 
 
 def test_a_large_page_and_a_large_book_are_found(tmp_path):
-    for name, size in (("page.html", 3_000_000), ("film.mp4", 58_000_000)):
+    for name, size in (("page.html", 3_000_000), ("film.mp4", 56_000_000)):
         with open(tmp_path / name, "wb") as file:
             file.truncate(size)
-    assert checks.too_large(tmp_path) == ["page.html: 3.0 MB", "the book: 61.0 MB"]
+    assert checks.too_large(tmp_path) == ["page.html: 3.0 MB"]
+    (tmp_path / "_build" / RUNTIME).mkdir(parents=True)
+    with open(tmp_path / "_build" / RUNTIME / "runtime.wasm", "wb") as file:
+        file.truncate(20_000_000)
+    assert checks.too_large(tmp_path) == ["page.html: 3.0 MB"]
+    with open(tmp_path / "film.mp4", "wb") as file:
+        file.truncate(61_000_000)
+    assert checks.too_large(tmp_path) == [
+        "page.html: 3.0 MB",
+        "the book: 64.0 MB",
+        "the book and its runtime: 84.0 MB",
+    ]
