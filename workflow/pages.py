@@ -334,7 +334,6 @@ def main(argv: list[str] | None = None) -> int:
         "crate": "describe a finished book as a Workflow Run RO-Crate and print the description",
         "students": "write the chapters without solutions and print their folder",
         "book": "make everything that is missing or out of date, with Snakemake, and print the first page",
-        "site": "print the folder of the built pages",
         "dataset": "print the dataset as every step is given it",
         "site": "print the folder of the built pages",
         "findings": "for authors: write what the kept records say into README and the front page",
@@ -380,10 +379,6 @@ def main(argv: list[str] | None = None) -> int:
             print(make_students(build_folder() / "students"))
         elif arguments.step == "book":
             return make_book(asked, arguments.cores)
-        elif arguments.step == "site":
-            if not (asked.folder / "html" / "index.html").exists():
-                raise UserError(f"{asked.folder / 'html'}: no book there; build it with `make book`")
-            print(asked.folder / "html")
         else:
             print(asked.dataset)
     except UserError as error:
