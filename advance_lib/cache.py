@@ -23,6 +23,7 @@ from types import CodeType
 from filelock import FileLock
 
 PACKAGE = Path(__file__).parent
+OURS = (PACKAGE.name, "advance_bench")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FEW = 1_000_000  # bytes; a disk with no more is full
 
@@ -108,14 +109,15 @@ def _module_file(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imported_modules(source: str) -> Iterator[str]:
+def imported_modules(source: str) -> Iterator[str]:
+    """Yield the modules of ours that some code imports, by their dotted names."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in OURS:
             for name in node.names:
                 inner = f"{node.module}.{name.name}"
                 yield inner if _module_file(inner).exists() else node.module
         elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name.split(".")[0] == PACKAGE.name)
+            yield from (name.name for name in node.names if name.name.split(".")[0] in OURS)
 
 
 # Plumbing that cannot change a result: editing it must not retrain anything.
@@ -129,12 +131,13 @@ NEUTRAL_MODULES = {
 
 @cache
 def _module_digest(name: str) -> tuple[list[str], tuple[str, ...]]:
-    """Return the keys of a module's own code and tables, and the modules that it imports from here."""
+    """Return the keys of a module's own code, tables and scripts, and the modules that it imports from here."""
     file = _module_file(name)
     source = file.read_text(encoding="utf-8")
     named = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
     tables = [file_digest(table) for table in sorted(file.parent.glob("*.csv")) if table.name in named]
-    return [syntax_digest(source), *tables], tuple(_imported_modules(source))
+    scripts = [file_digest(script) for script in sorted(file.parent.glob("scripts/*.js")) if script.stem in named]
+    return [syntax_digest(source), *tables, *scripts], tuple(imported_modules(source))
 
 
 @cache
@@ -142,7 +145,7 @@ def code_digest(module: str) -> str:
     """Return a key of the code behind a module: its syntax tree and those of all it imports from here.
 
     Comments, docstrings and the names of modules do not count, so an edited comment or a moved file does not retrain
-    and an edited loss does. A table counts for the modules that name it.
+    and an edited loss does. A table or a script counts for the modules that name it.
 
     Args:
         module: dotted name, such as ``"advance_lib.training.loop"``.

@@ -55,6 +55,11 @@ def test_code_digest_follows_imports(monkeypatch, tmp_path):
     assert digest() == named
     (package / "events.csv").write_text("1")
     assert digest() != named
+    (package / "engine.py").write_text('def draw(show):\n    return show("mixer")\n')
+    without = digest()
+    (package / "scripts").mkdir()
+    (package / "scripts" / "mixer.js").write_text("1")
+    assert digest() != without
     forget()
 
 

@@ -1,12 +1,13 @@
 """What the graph in ``Snakefile`` needs to know before anything runs; imports nothing heavy."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from advance_lib.cache import UserError, build_folder, digest
+from advance_lib.cache import UserError, build_folder, digest, imported_modules
 from advance_lib.data.places import dataset_folder, require_split
 from advance_lib.experiments.profiles import PROFILES
 
@@ -115,6 +116,13 @@ def requested(config: Mapping[str, object]) -> Asked:
     if "skip_broken" in options:
         options["skip_broken"] = YES_OR_NO.get(options["skip_broken"].lower(), options["skip_broken"])
     return Asked(**options)
+
+
+def modules_of(chapter: Path) -> list[str]:
+    """Return the modules of ours that a chapter imports: with what they import, the code behind its figures."""
+    cells = json.loads(chapter.read_text(encoding="utf-8"))["cells"]
+    code = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return sorted(set(imported_modules("\n".join(code))))
 
 
 def chapters() -> list[str]:

@@ -1,7 +1,9 @@
 """What can be asked for, refused before anything runs; and where a book lies that was asked for otherwise."""
 
+import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,24 @@ def test_a_chapter_is_told_what_departs_from_its_own_parameters():
     asked = {"profile": "smoke", "seeds": "0,2", "split": "pair", "preset": "code", "skip_broken": "true"}
     told = {"seeds": "0,2", "split": "pair", "preset": "code", "skip_broken": True}
     assert pages.parameters_of(requested(asked)) == usual | told
+
+
+def test_a_chapter_is_made_anew_when_a_module_that_it_imports_changes(tmp_path):
+    code = (
+        "import pandas as pd\nfrom advance_lib.figures import page, studies\nfrom advance_bench import model as costs"
+    )
+    cells = [{"cell_type": "code", "source": code.splitlines(keepends=True)}]
+    cells.append({"cell_type": "markdown", "source": ["from advance_lib.data import media"]})
+    chapter = tmp_path / "chapter.ipynb"
+    chapter.write_text(json.dumps({"cells": cells}))
+    assert graph.modules_of(chapter) == [
+        "advance_bench.model",
+        "advance_lib.figures.page",
+        "advance_lib.figures.studies",
+    ]
+
+
+@pytest.mark.parametrize("name", graph.chapters())
+def test_every_chapter_says_what_it_imports(name):
+    found = graph.modules_of(ROOT / "book" / f"{name}.ipynb")
+    assert found and all(find_spec(module) for module in found)
