@@ -179,24 +179,26 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
         alt: says the same to those who do not see it; HTML carries its own.
         runs: finished runs that the figure rests on.
     """
-    if isinstance(what, HTML):
-        content = what.data
-    else:
-        if isinstance(what, Figure):
-            buffer = io.BytesIO()
-            _typeset_losses(what)
-            what.savefig(buffer, format="svg", metadata={"Date": None})
-            plt.close(what)
-            address = site_file(f"{name}.svg", buffer.getvalue())
-        else:
-            address = image_file(what, name)
-        # A link to the picture itself: on a telephone it can be opened and enlarged.
-        content = f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"></a>'
+    content = what.data if isinstance(what, HTML) else still(what, name, alt)
     page = (
         f'<figure class="shown" id="{name}">{content}<figcaption class="tex2jax_process">{_typeset(caption)} '
         f"{behind(name, runs)}</figcaption></figure>"
     )
     return Shown(page, name, runs)
+
+
+def still(what: Figure | Picture.Image, name: str, alt: str) -> str:
+    """Return HTML of a picture that is kept beside the pages: lines as vector graphics, a photograph as JPEG."""
+    if isinstance(what, Figure):
+        buffer = io.BytesIO()
+        _typeset_losses(what)
+        what.savefig(buffer, format="svg", metadata={"Date": None})
+        plt.close(what)
+        address = site_file(f"{name}.svg", buffer.getvalue())
+    else:
+        address = image_file(what, name)
+    # A link to the picture itself: on a telephone it can be opened and enlarged.
+    return f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"></a>'
 
 
 def _typeset_losses(figure: Figure) -> None:
