@@ -61,7 +61,7 @@ const figure = (box, data) => {
     element('thead', {}, element('tr', {}, ...columns)), body);
   const parts = table('both parts and p(scene), by scene', [
     heading('scene'), heading([key('seen'), 'seen'], 'number'), heading([key('heard'), 'heard'], 'number'),
-    heading(ends, 'wide'), heading([key('both'), 'p(scene)'], 'number'), element('td', { class: 'wide' }),
+    heading(ends, 'wide'), heading([key('both'), 'p(s)'], 'number'), element('td', { class: 'wide' }),
   ], scenes);
   const heards = table('events heard and events that the scenes imply', [
     heading('event'), heading([key('heard'), 'heard'], 'number'), heading([key('both'), 'implied'], 'number'), element('td', { class: 'wide' }),

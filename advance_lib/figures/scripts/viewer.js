@@ -39,8 +39,8 @@ const figure = (box, data) => {
     const who = element('span');
     who.innerHTML = shown;
     const right = look.named === pair.scene;
-    said.replaceChildren(who, ' names ', element('b', {}, look.named), `, p = ${number(look.p)}`,
-      right ? ', which is right. ' : `; it is ${pair.scene}, p = ${number(look.sure)}. `,
+    said.replaceChildren(who, ': ', element('b', {}, look.named), `, p = ${number(look.p)}`,
+      right ? ', which is right. ' : `; the scene is ${pair.scene}, p = ${number(look.sure)}. `,
       look.inside === null ? '' : `The map is highest ${look.inside ? 'on' : 'beside'} the object.`);
   };
 

@@ -129,7 +129,7 @@ def test_the_viewer_says_what_each_approach_saw(show, pairs):
         for which, look in enumerate(looks.values()):
             page.locator(".viewer > .tabs input").nth(which).check()
             said, right = page.locator(".said").inner_text(), look.named[place] == pairs["scene"].iloc[place]
-            assert f"names {look.named[place]}, p = {look.p_named[place]:.2f}" in said
+            assert f": {look.named[place]}, p = {look.p_named[place]:.2f}" in said
             assert ("which is right" in said) == right and ("object" in said) == (place == 0)
             x, y = (float(page.locator(".ring.above").first.get_attribute(name)) for name in ("cx", "cy"))
             assert (y - 0.5, x - 0.5) == tuple(look.highest[place])
