@@ -206,6 +206,17 @@ def test_who_starts_to_play_stops_the_others(show, pairs):
     )  # as the networks hear it
 
 
+def test_a_narrow_player_says_its_duration(show, pairs):
+    page = show(mixing_desk, mixer_of(pairs))
+    page.evaluate("""() => {
+      const narrow = document.querySelector('audio').cloneNode();
+      narrow.style.width = '150px';
+      document.body.append(narrow);
+    }""")
+    page.wait_for_selector("audio + .duration")
+    assert page.locator(".duration").all_inner_texts() == ["10 s"]
+
+
 @pytest.mark.parametrize("name", ["mixer", "viewer", "explorer"])
 def test_everybody_can_use_it_on_any_screen(show, pairs, explored, name):
     looks, masks = looks_at(pairs)
