@@ -47,6 +47,7 @@ DECK = """<!doctype html>
 <link rel="stylesheet" href="../_static/book.css">
 <link rel="stylesheet" href="../_static/interactive.css">
 <link rel="stylesheet" href="../_static/slides.css">
+<script src="../_static/players.js"></script>
 {mathjax}
 </head>
 <body>

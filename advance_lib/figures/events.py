@@ -16,6 +16,18 @@ def short(events: Sequence[str]) -> list[str]:
     return [event.split(",")[0] for event in events]
 
 
+def loudest(responses: np.ndarray, events: Sequence[str], top: int = 3) -> list[str]:
+    """Return the short names of each clip's most probable events, the most probable first, in one text a clip.
+
+    Args:
+        responses: y(a), (clips, events).
+        events: their names.
+        top: how many.
+    """
+    names = np.array(short(events))
+    return [", ".join(names[most]) for most in (-np.asarray(responses)).argsort(axis=1, kind="stable")[:, :top]]
+
+
 def top_bars(table: pd.DataFrame, label: str, top: int = 6, colour: str = SOUND_COLOUR) -> Figure:
     """Draw the largest entries of each row as bars, one small plot a row.
 

@@ -4,7 +4,6 @@ Chapters: Where the networks look, What the sound decides, Scenes in the space o
 """
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -28,7 +27,6 @@ from advance_lib.figures.page import (
     loss_colour,
     player,
     scene_styles,
-    sound_file,
 )
 
 # Behind a number, so that a line does not run through it.
@@ -150,94 +148,6 @@ def _scatter(axis: Axes, places: np.ndarray, scenes: np.ndarray, names: Sequence
     axis.margins(0.07)
     for side in axis.spines.values():
         side.set_visible(True)
-
-
-# What a click or a key does; it lives on the page, without any library.
-_SCRIPT = """
-(() => {
-  const here = document.currentScript.closest('figure') || document.currentScript.parentElement;
-  const box = here.querySelector('.embedding'), marks = [...box.querySelectorAll('.mark')];
-  const image = box.querySelector('img'), sound = box.querySelector('audio'), line = box.querySelector('p');
-  const look = mark => {
-    image.src = mark.dataset.image; image.alt = 'Aerial photograph: ' + mark.getAttribute('aria-label');
-    line.textContent = mark.getAttribute('aria-label');
-    marks.forEach(one => one.classList.toggle('chosen', one === mark));
-  };
-  const listen = mark => { look(mark); sound.src = mark.dataset.sound; sound.play().catch(() => {}); };
-  for (const mark of marks) {
-    mark.addEventListener('mouseenter', () => look(mark));
-    mark.addEventListener('focus', () => look(mark));
-    mark.addEventListener('click', () => listen(mark));
-    mark.addEventListener('keydown', event => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); listen(mark); }
-      if (step) {
-        event.preventDefault();
-        const next = marks[(marks.indexOf(mark) + step + marks.length) % marks.length];
-        marks.forEach(one => one.setAttribute('tabindex', one === next ? 0 : -1));
-        next.focus();
-      }
-    });
-  }
-  box.querySelectorAll('input').forEach((button, view) => button.addEventListener('change', () => {
-    for (const mark of marks) {
-      const [x, y] = JSON.parse(mark.dataset.places)[view];
-      mark.setAttribute('transform', `translate(${x} ${y})`);
-    }
-  }));
-})();
-"""
-_SHAPES = {
-    "o": '<circle r="6"/>',
-    "s": '<rect x="-5" y="-5" width="10" height="10"/>',
-    "^": '<path d="M0-7L6.5 5h-13z"/>',
-    "v": '<path d="M0 7L6.5-5h-13z"/>',
-    "D": '<path d="M0-7L7 0L0 7L-7 0z"/>',
-    "P": '<path d="M-2.5-7h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z"/>',
-    "X": '<path d="M-6-3.5L-3.5-6L0-2.5L3.5-6L6-3.5L2.5 0L6 3.5L3.5 6L0 2.5L-3.5 6L-6 3.5L-2.5 0z"/>',
-}
-
-
-def explorer(points: Mapping[str, np.ndarray], pairs: pd.DataFrame) -> HTML:
-    """Show embeddings to explore: hover or focus shows a pair's photograph, a click or Enter plays its sound.
-
-    Args:
-        points: title to (n, 2); buttons change from one to the other.
-        pairs: (n,) columns ``scene``, ``id``, ``image``, ``sound``.
-    """
-    scaled = []
-    for places in points.values():
-        low, span = places.min(axis=0), np.ptp(places, axis=0)
-        scaled.append((12 + 576 * (places - low) / span).round(1).tolist())
-    styles, marks = scene_styles(sorted(set(pairs["scene"]))), []
-    for index, pair in enumerate(pairs.itertuples()):
-        image, sound = image_file(pair.image, f"small-{pair.id}", 160), sound_file(pair.sound)
-        colour, marker = styles[pair.scene]
-        places = [view[index] for view in scaled]
-        about = html.escape(f"{pair.scene}, pair {pair.id}")
-        first = "translate({} {})".format(*places[0])
-        marks.append(
-            f'<g class="mark" role="button" tabindex="{-1 if index else 0}" aria-label="{about}" fill="{_hex(colour)}" '
-            f'transform="{first}" data-places="{json.dumps(places)}" data-image="{image}" data-sound="{sound}">'
-            f"{_SHAPES[marker]}</g>"
-        )
-    buttons = "".join(
-        f'<label><input type="radio" name="view"{" checked" * (not index)}> {html.escape(title)}</label>'
-        for index, title in enumerate(points)
-    )
-    start = pairs.iloc[0]
-    image, sound = image_file(start["image"], f"small-{start['id']}", 160), sound_file(start["sound"])
-    about = html.escape(f"{start['scene']}, pair {start['id']}")
-    return HTML(
-        f'<div class="embedding"><div class="views">{buttons}</div>'
-        f'<svg viewBox="0 0 600 600" role="group" aria-label="Pairs in the space of events">{"".join(marks)}</svg>'
-        f'<div class="pair"><img src="{image}" alt="Aerial photograph: {about}"><p>{about}</p>'
-        f'<audio controls preload="metadata" src="{sound}"></audio></div></div><script>{_SCRIPT}</script>'
-    )
-
-
-def _hex(colour: str | tuple[float, float, float]) -> str:
-    return colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * part):02x}" for part in colour)
 
 
 def event_scene_map(table: pd.DataFrame) -> Figure | HTML:

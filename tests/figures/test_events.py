@@ -26,6 +26,10 @@ def test_bars_stand_in_falling_order_with_short_names():
     assert [bar.get_width() for bar in axes[1].patches] == [0.7, 0.3]
 
 
+def test_the_loudest_events_by_short_name():
+    assert events.loudest(TABLE.to_numpy(), EVENTS, top=2) == ["Train, Waves", "Waves, Train"]
+
+
 @pytest.mark.parametrize("titles", [["here"], ["here", "there"]])
 def test_one_or_two_tables_of_posteriors(titles):
     axes = events.posteriors_beside(dict.fromkeys(titles, TABLE.T)).axes[: len(titles)]

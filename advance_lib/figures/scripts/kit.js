@@ -42,6 +42,27 @@ const kit = (() => {
     return { element: element('label', { class: 'choice' }, element('span', {}, label), select), select, set };
   };
 
+  // One of several, as radio buttons: `options` are [value, what stands beside the button] pairs, HTML or an element.
+  const tabs = ({ label, options, value }, changed) => {
+    const name = `tabs-${Math.random().toString(36).slice(2)}`;  // a page may have several figures
+    const inputs = options.map(([key]) =>
+      element('input', { type: 'radio', name, value: key, checked: key === value, change: () => changed(key) }));
+    const texts = options.map(([, shown]) => {
+      const text = element('span');
+      if (typeof shown === 'string') text.innerHTML = shown; else text.append(shown);
+      return text;
+    });
+    const group = element('fieldset', { class: 'tabs' }, element('legend', {}, label),
+      ...inputs.map((input, index) => element('label', {}, input, texts[index])));
+    const set = key => { inputs[options.findIndex(([one]) => one === key)].checked = true; changed(key); };
+    return { element: group, inputs, set };
+  };
+
+  // A bar on a track, from one share of its width to another; where several lie on a track, the n-th of `lanes`.
+  const bar = (kind, from, to, lane = 0, lanes = 1) => element('span', { class: `bar ${kind}`, style:
+    `left:${100 * Math.min(from, to)}%;width:${100 * Math.abs(to - from)}%;top:${100 * lane / lanes}%;height:${100 / lanes}%` });
+  const track = (...bars) => element('span', { class: 'track', 'aria-hidden': 'true' }, ...bars);
+
   const button = (text, pressed) => element('button', { type: 'button', click: pressed }, text);
 
   // Lets a pointer pull `handle` over `drawing`, an SVG: `moved` gets its place in the units of the drawing's viewBox.
@@ -69,5 +90,5 @@ const kit = (() => {
     return power * [1, 2, 5, 10].find(factor => factor * power >= value * 0.999);
   };
 
-  return { element, svg, number, slider, choice, button, dragged, softmax, sigmoid, softplus, rounded };
+  return { element, svg, number, slider, choice, tabs, bar, track, button, dragged, softmax, sigmoid, softplus, rounded };
 })();

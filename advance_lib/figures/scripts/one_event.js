@@ -114,7 +114,7 @@ const figure = (box, data) => {
   };
   box.append(element('div', { class: 'controls' }, teacher.element, student.element, temperature.element),
     element('div', { class: 'halves' }, ...panels.map(panel => panel.element)),
-    element('p', { class: 'key' }, `Thin lines: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}`),
+    element('p', { class: 'lines-key' }, `Thin lines: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}`),
     element('div', { class: 'below' }, table, said));
   draw();
 };
