@@ -19,6 +19,7 @@ import soundfile
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from PIL import Image as Picture
 from PIL import ImageOps
@@ -179,24 +180,39 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
         alt: says the same to those who do not see it; HTML carries its own.
         runs: finished runs that the figure rests on.
     """
-    if isinstance(what, HTML):
-        content = what.data
-    else:
-        if isinstance(what, Figure):
-            buffer = io.BytesIO()
-            _typeset_losses(what)
-            what.savefig(buffer, format="svg", metadata={"Date": None})
-            plt.close(what)
-            address = site_file(f"{name}.svg", buffer.getvalue())
-        else:
-            address = image_file(what, name)
-        # A link to the picture itself: on a telephone it can be opened and enlarged.
-        content = f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"></a>'
+    content = what.data if isinstance(what, HTML) else picture(what, name, alt)
     page = (
         f'<figure class="shown" id="{name}">{content}<figcaption class="tex2jax_process">{_typeset(caption)} '
         f"{behind(name, runs)}</figcaption></figure>"
     )
     return Shown(page, name, runs)
+
+
+def picture(what: Figure | Picture.Image, name: str, alt: str) -> str:
+    """Return HTML of a picture that links to its file, so that it can be opened and enlarged on a telephone.
+
+    The element says how large the smallest text of lines is in points (``data-smallest``; what is set below or above a
+    line counts with it), and that a figure shows photographs or spectrograms (``as-it-is``): those keep their colours
+    in the dark theme.
+
+    Args:
+        what: lines, which become vector graphics, or a photograph, which becomes JPEG.
+        name: of the file.
+        alt: says the same to those who do not see it.
+    """
+    about = ""
+    if isinstance(what, Figure):
+        buffer = io.BytesIO()
+        _typeset_losses(what)
+        what.savefig(buffer, format="svg", metadata={"Date": None})
+        plt.close(what)
+        address = site_file(f"{name}.svg", buffer.getvalue())
+        sizes = [text.get_fontsize() for text in what.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        about += f' data-smallest="{min(sizes):g}"' if sizes else ""
+        about += ' class="as-it-is"' if what.findobj(AxesImage) else ""
+    else:
+        address = image_file(what, name)
+    return f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"{about}></a>'
 
 
 def _typeset_losses(figure: Figure) -> None:
