@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 
 from advance_lib.figures.heat import heat_tables
-from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SMALL, SOUND_COLOUR
 
 
 def short(events: Sequence[str]) -> list[str]:
@@ -29,18 +29,18 @@ def top_bars(table: pd.DataFrame, label: str, top: int = 6, colour: str = SOUND_
     """
     columns = min(3, len(table))
     rows = -(-len(table) // columns)
-    size = (3.3 * columns, (0.24 * top + 0.7) * rows + 0.3)
+    size = (3.1 * columns, (0.25 * top + 0.7) * rows + 0.3)
     figure, axes = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False, layout="constrained")
     for axis in axes.flat[len(table) :]:
         axis.set_visible(False)
     for axis, (title, row) in zip(axes.flat, table.iterrows(), strict=False):
         largest = row.nlargest(top)
         axis.barh(range(len(largest)), largest, color=colour)
-        axis.set_yticks(range(len(largest)), short(largest.index), fontsize=8)
+        axis.set_yticks(range(len(largest)), short(largest.index), fontsize=SMALL)
         axis.invert_yaxis()
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=SMALL)
         axis.grid(False, axis="y")
-    figure.supxlabel(label, fontsize=9)
+    figure.supxlabel(label, fontsize=SMALL)
     return figure
 
 
@@ -92,7 +92,7 @@ def responses(teacher: np.ndarray, students: Mapping[str, np.ndarray], most: int
         axis.plot(x, y, ".", color=SOUND_COLOUR, alpha=0.25, markersize=4, rasterized=True)
         axis.set(title=title, xlim=(0, 100), ylim=(0, 100), aspect="equal")
     axes[0, 0].set_ylabel("student's probability in %")
-    figure.supxlabel("teacher's probability in %", fontsize=10)
+    figure.supxlabel("teacher's probability in %", fontsize=SMALL)
     return figure
 
 

@@ -56,6 +56,7 @@ SCENE_STYLES = {
     "sports land": ("#f46d1b", "D"),
     "train station": ("#4d4d4d", "v"),
 }
+SMALL = 9.5  # points: the smallest text of a figure, which as wide as a page can still be read
 # seaborn's theme "whitegrid" with letters of nine tenths, written out: seaborn takes seconds to load.
 PALETTE = (
     "#4C72B0", "#DD8452", "#55A868", "#C44E52", "#8172B3", "#937860", "#DA8BC3", "#8C8C8C", "#CCB974", "#64B5CD",

@@ -16,7 +16,7 @@ from advance_lib.analysis.claims import GUESSED, LEVEL
 from advance_lib.analysis.scores import scores
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
 from advance_lib.figures.heat import heat_tables
-from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, loss_colour, show, table_page
+from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, SMALL, Shown, loss_colour, show, table_page
 
 
 def learning_curves(runs: Sequence) -> Figure:
@@ -98,7 +98,7 @@ def run_dots(
     axis.set_xlim(0 if from_zero else None, None)
     axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
     axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
-    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=8)
+    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=SMALL)
     return figure
 
 
@@ -240,11 +240,11 @@ def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.xaxis.set_major_locator(MaxNLocator(5))
     figure.get_layout_engine().set(wspace=0.06)
     names = [question(row["base"], row["other"]) for _, row in table.iterrows()]
-    axes[0, 0].set_yticks(range(rows), [name.replace(" against ", "\nagainst ") for name in names], fontsize=8)
-    figure.supxlabel("difference of the weighted F-scores, percentage points", fontsize=10)
+    axes[0, 0].set_yticks(range(rows), [name.replace(" against ", "\nagainst ") for name in names], fontsize=SMALL)
+    figure.supxlabel("difference of the weighted F-scores, percentage points", fontsize=SMALL)
     axis.plot([], [], "o-", color="black", linewidth=2.5, label="measured, 95 % interval")
     axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
-    figure.legend(frameon=False, loc="outside upper right", ncols=2, fontsize=8)
+    figure.legend(frameon=False, loc="outside upper right", ncols=2, fontsize=SMALL)
     return figure
 
 
@@ -274,5 +274,5 @@ def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.plot(*at, color=colour, label=Cell.named(cell).label)
         axis.scatter(*at, s=12 + 250 * table["share"], color=colour, alpha=0.7, clip_on=False, zorder=3)
     axis.set(xlabel="confidence in %", ylabel="accuracy in %", xlim=(0, 100), ylim=(0, 100))
-    axis.legend(frameon=False, fontsize=9)
+    axis.legend(frameon=False, fontsize=SMALL)
     return figure

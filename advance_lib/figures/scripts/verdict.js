@@ -173,7 +173,6 @@ const figure = (box, data) => {
     again.disabled = !row.error || !row.over_locations;
     train.disabled = !row.error || !row.over_seeds;
     hundred.disabled = !row.error;
-    marginSlider.element.hidden = row.helps;
     told.textContent = row.over_seeds === null ? 'One seed only: how much trainings vary is not known.'
       : !row.error ? 'Nothing varies here, or there is one location only: there is nothing to draw.'
       : `Standard errors in points: ${number(row.over_locations)} over locations, ${number(row.over_seeds)} over seeds, `
