@@ -344,7 +344,7 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
     order = sorted(overall.index, key=list(coloured).__contains__)  # what has a colour is drawn last
     figure, axes = plt.subplots(3, 2, figsize=(9, 9), layout="constrained")
     *panels, together = axes.flat
-    lowest, highest = min(0, table["fscore"].min()), 1.05 * table["fscore"].max()
+    highest = 1.02 * max(table["fscore"].max(), table.loc[table["cell"] == base, "f_high"].max())
     for axis, kind in zip(panels, STRENGTHS, strict=True):
         ends = {}
         for cell in order:
@@ -355,10 +355,13 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
                 ends[cell] = mine["fscore"].iloc[-1]
             if cell == base:
                 axis.fill_between(mine["level"], mine["f_low"], mine["f_high"], color=colour, alpha=0.15, linewidth=0)
-        for cell, height in _apart(ends, 0.1 * (highest - lowest)).items():
+        for cell, height in _apart(ends, 0.1 * highest).items():
             axis.text(5.12, height, approach(cell), color=coloured[cell], va="center")
-        axis.set(title=kind, xticks=range(6), xlim=(0, 5), ylim=(lowest, highest), ylabel="weighted F-score in %")
-        axis.set_xlabel("strength (0: the photograph as it is)")
+        axis.set(title=kind, xticks=range(6), xlim=(0, 5), ylim=(0, highest))
+        axis.grid(alpha=0.4)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("weighted F-score in %")
+    axes[2, 0].set_xlabel("strength (0: the photograph as it is)")
     for row, cell in enumerate(cell for cell in overall.index if cell != base):
         found, colour = overall.loc[cell], coloured.get(cell, PAPER_COLOUR)
         together.plot([found["low"], found["high"]], [row, row], color=colour, linewidth=2)
