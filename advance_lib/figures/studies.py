@@ -74,9 +74,10 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
         }
         table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
-    by_symbol = {symbol: colour for symbol, colour, *_ in VERDICTS.values()} | {"–": "transparent"}
-    coloured = table.map(lambda text: f'<div style="background: {by_symbol[text[0]]}; color: black; padding: 0 0.4em">'
-                                      f'{text.replace(", ", "<br>")}</div>')  # fmt: skip
+    looks = {symbol: f"background: {colour}; color: black" for symbol, colour, *_ in VERDICTS.values()} | {"–": ""}
+    coloured = table.map(
+        lambda text: f'<div style="padding: 0 0.4em; {looks[text[0]]}">{text.replace(", ", "<br>")}</div>'
+    )
     page = coloured.to_html(border=0, escape=False, index_names=False)
     return table_page(page, table, name, runs)
 

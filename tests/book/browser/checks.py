@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[3]
 SITE = ROOT / "_build" / "books" / "smoke-miniature" / "html"
 TELEPHONE, TABLET, LAPTOP = 390, 768, 1280
 WIDTHS = (TELEPHONE, TABLET, LAPTOP, 1440, 1920)
+PAPER = 718  # px: the width of A4 between margins of a centimetre
 SMALLEST = 9  # px: what can be read in a figure; on a telephone figures are opened and enlarged
 # Faults of Sphinx's markup, not of the book: a rule of axe-core, and elements on which it is not asked.
 SPHINX_FAULTS = {
@@ -172,11 +173,18 @@ def too_wide(page: Page) -> list[str]:
 
 
 def out_of_room(page: Page) -> list[str]:
-    """Return tables and figures that are wider than what they stand in, unless that scrolls and shows that it does."""
+    """Return tables and figures that are wider than what they stand in, unless that scrolls and shows that it does.
+
+    On paper nothing scrolls, and so they must be whole.
+    """
     problems = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         problems += page.evaluate(OUT_OF_ROOM)
+    page.set_viewport_size({"width": PAPER, "height": 900})
+    page.emulate_media(media="print")  # nothing scrolls there
+    problems += [f"on paper: {problem}" for problem in page.evaluate(OUT_OF_ROOM)]
+    page.emulate_media(media="screen")
     return problems
 
 

@@ -28,6 +28,10 @@ PLANTED = {
         '<div style="width: 300px"><figure style="width: 340px"></figure></div>',
         "out of its room at 1280 px: 340 px in 300: <figure",
     ),
+    "table cut on paper": (
+        '<div class="wide-table"><table style="width: 1500px"><tr><td>planted</td></tr></table></div>',
+        "on paper: out of its room at 718 px: 1500 px",
+    ),
     "small text in a picture": (
         '<img alt="planted" data-smallest="9" style="width: 70px" src="data:image/svg+xml,'
         "<svg xmlns='http://www.w3.org/2000/svg' width='100pt' height='10pt'/>\">",
