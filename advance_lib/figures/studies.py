@@ -67,11 +67,10 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     """
     table = next(iter(sources.values()))[["where", "claim"]]
     for source, found in sources.items():
-        texts = {
-            row.claim: f"{VERDICTS[row.verdict][0]} {row.verdict}, "
-            f"{round(row.difference, 1) + 0.0:+.1f}, ({row.low:+.1f} to {row.high:+.1f})"  # never −0.0
-            for row in found.itertuples()
-        }
+        texts = {}
+        for row in found.itertuples():
+            difference, low, high = (f"{round(value, 1) + 0.0:+.1f}" for value in (row.difference, row.low, row.high))
+            texts[row.claim] = f"{VERDICTS[row.verdict][0]} {row.verdict}, {difference}, ({low} to {high})"  # never −0.0
         table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
     looks = {symbol: f"background: {colour}; color: black" for symbol, colour, *_ in VERDICTS.values()} | {"–": ""}
