@@ -68,9 +68,9 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     table = next(iter(sources.values()))[["where", "claim"]]
     for source, found in sources.items():
         texts = {}
-        for row in found.itertuples():
+        for row in found.itertuples():  # never −0.0
             difference, low, high = (f"{round(value, 1) + 0.0:+.1f}" for value in (row.difference, row.low, row.high))
-            texts[row.claim] = f"{VERDICTS[row.verdict][0]} {row.verdict}, {difference}, ({low} to {high})"  # never −0.0
+            texts[row.claim] = f"{VERDICTS[row.verdict][0]} {row.verdict}, {difference}, ({low} to {high})"
         table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
     looks = {symbol: f"background: {colour}; color: black" for symbol, colour, *_ in VERDICTS.values()} | {"–": ""}
