@@ -24,7 +24,7 @@ from advance_lib.construct.balance import Pair
 from advance_lib.construct.overpass import Feature
 from advance_lib.construct.scene_rules import RULES, evidence
 from advance_lib.data.media import CLIP_SECONDS, read_sound
-from advance_lib.figures.page import PAPER_COLOUR, SOUND_COLOUR, scene_styles
+from advance_lib.figures.page import PAPER_COLOUR, SMALL, SOUND_COLOUR, scene_styles
 
 WIDEST = 60.0  # degrees of longitude; samples that spread further are shown on the whole world alone
 
@@ -90,7 +90,7 @@ def sample_map(pairs: Sequence[Pair]) -> Figure:
     for axis in axes[0]:
         _coast(axis)
     handles, labels = axes[0, -1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=SMALL, frameon=False)
     return figure
 
 
@@ -112,7 +112,7 @@ def _features(axis: Axes, features: Sequence[Feature], area: Area) -> None:
             else:
                 axis.plot(longitude, latitude, "." if len(outline) == 1 else "-", color=colour, linewidth=1.6)
     handles = [Line2D([], [], color=colour, linewidth=3, label=text) for text, colour in named.items()]
-    axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), fontsize=8, frameon=False)
+    axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), fontsize=SMALL, frameon=False)
 
 
 def one_place(recording: Path, start: float, photograph: Path, features: Sequence[Feature], area: Area) -> Figure:

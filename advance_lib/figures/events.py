@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import PowerNorm
+from IPython.display import HTML
+from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 
-from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SOUND_COLOUR, heatmap
+from advance_lib.figures.heat import heat_tables
+from advance_lib.figures.page import BOTH_COLOUR, IMAGE_COLOUR, PAPER_COLOUR, SMALL, SOUND_COLOUR
 
 
 def short(events: Sequence[str]) -> list[str]:
@@ -39,59 +41,33 @@ def top_bars(table: pd.DataFrame, label: str, top: int = 6, colour: str = SOUND_
     """
     columns = min(3, len(table))
     rows = -(-len(table) // columns)
-    size = (3.3 * columns, (0.24 * top + 0.7) * rows + 0.3)
+    size = (3.1 * columns, (0.25 * top + 0.7) * rows + 0.3)
     figure, axes = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False, layout="constrained")
     for axis in axes.flat[len(table) :]:
         axis.set_visible(False)
     for axis, (title, row) in zip(axes.flat, table.iterrows(), strict=False):
         largest = row.nlargest(top)
         axis.barh(range(len(largest)), largest, color=colour)
-        axis.set_yticks(range(len(largest)), short(largest.index), fontsize=8)
+        axis.set_yticks(range(len(largest)), short(largest.index), fontsize=SMALL)
         axis.invert_yaxis()
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=SMALL)
         axis.grid(False, axis="y")
-    figure.supxlabel(label, fontsize=9)
+    figure.supxlabel(label, fontsize=SMALL)
     return figure
 
 
-def posterior_map(posteriors: pd.DataFrame) -> Figure:
-    """Draw p(event | scene) as a map; rows are events, columns scenes.
+def posterior_map(tables: Mapping[str, pd.DataFrame], name: str) -> HTML:
+    """Show one or more tables of p(event | scene) side by side in percent, on one scale of colours.
 
     Args:
-        posteriors: index events, columns scenes, entries 0 to 1.
+        tables: title to table; rows are events, columns scenes, entries 0 to 1, the same rows in each.
+        name: of the file of numbers.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 0.24 * len(posteriors) + 1.6), layout="constrained")
-    percent = 100 * posteriors.set_axis(short(posteriors.index))
-    heatmap(
-        percent, axis, cmap="mako_r", norm=PowerNorm(0.5, 0, float(percent.to_numpy().max())), annot=True,
-        fmt=".0f", annot_kws={"size": 6.5}, cbar_kws={"label": "p(event | scene) in %"},
-    )  # fmt: skip
-    axis.set(xlabel="", ylabel="")
-    axis.tick_params(labelsize=8)
-    return figure
-
-
-def posteriors_beside(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw one or two tables of p(event | scene) side by side, on one colour scale.
-
-    Args:
-        tables: title to table; rows are events, columns scenes, entries 0 to 1, the same labels in each.
-    """
-    first = next(iter(tables.values()))
-    size = (2.2 + (0.31 * first.shape[1] + 0.2) * len(tables), 0.27 * len(first) + 1.6)
-    figure, axes = plt.subplots(1, len(tables), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    norm = PowerNorm(0.5, 0, 100 * max(float(table.to_numpy().max()) for table in tables.values()))
-    for axis, (title, table) in zip(axes.flat, tables.items(), strict=True):
-        last = axis is axes.flat[-1]
-        heatmap(
-            100 * table.set_axis(short(table.index)), axis, cmap="mako_r", norm=norm, annot=True, fmt=".0f",
-            annot_kws={"size": 7}, cbar=last, cbar_kws={"label": "p(event | scene) in %"} if last else None,
-            xticklabels=True, yticklabels=True,
-        )  # fmt: skip
-        axis.set(xlabel="", ylabel="")
-        axis.set_title(title, fontsize=9)
-        axis.tick_params(labelsize=8, axis="both", left=axis is axes.flat[0])
-    return figure
+    percent = {title: 100 * table.set_axis(short(table.index)) for title, table in tables.items()}
+    norm = PowerNorm(0.5, 0, max(float(table.to_numpy().max()) for table in percent.values()))
+    return heat_tables(
+        percent, name, norm, "{:.0f}".format, corner="event ↓ scene →", least=0.5, whole="{:.1f} %".format
+    )
 
 
 def over_temperature(temperatures: np.ndarray, kl: np.ndarray, limit: float) -> Figure:
@@ -128,7 +104,7 @@ def responses(teacher: np.ndarray, students: Mapping[str, np.ndarray], most: int
         axis.plot(x, y, ".", color=SOUND_COLOUR, alpha=0.25, markersize=4, rasterized=True)
         axis.set(title=title, xlim=(0, 100), ylim=(0, 100), aspect="equal")
     axes[0, 0].set_ylabel("student's probability in %")
-    figure.supxlabel("teacher's probability in %", fontsize=10)
+    figure.supxlabel("teacher's probability in %", fontsize=SMALL)
     return figure
 
 
@@ -163,14 +139,12 @@ def margins(values: np.ndarray, label: str) -> Figure:
     return figure
 
 
-def cosine_map(table: pd.DataFrame) -> Figure:
-    """Draw cosines between the posteriors of scenes (columns) and the event relevance of scenes (rows)."""
-    side = 0.36 * len(table) + 1.8
-    figure, axis = plt.subplots(figsize=(side + 0.8, side), layout="constrained")
-    heatmap(
-        table, axis, cmap="rocket_r", annot=True, fmt=".2f", annot_kws={"size": 6.5}, square=True,
-        cbar_kws={"label": "cosine", "shrink": 0.7}, xticklabels=True, yticklabels=True,
-    )  # fmt: skip
-    axis.set(xlabel="$p(e|s_k)$ of the scene", ylabel="$d_t$ of the scene")
-    axis.tick_params(labelsize=8)
-    return figure
+def cosine_map(table: pd.DataFrame, name: str) -> HTML:
+    """Show cosines between the posteriors of scenes (columns) and the event relevance of scenes (rows).
+
+    Args:
+        table: of cosines, scenes in both directions.
+        name: of the file of numbers.
+    """
+    norm = Normalize(float(table.to_numpy().min()), float(table.to_numpy().max()))
+    return heat_tables({"": table}, name, norm, "{:.2f}".format, corner="direction of ↓ posterior of →")

@@ -10,27 +10,25 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
-from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from PIL import Image as Picture
 
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
 from advance_lib.experiments.cells import Cell
 from advance_lib.figures.events import short
+from advance_lib.figures.heat import heat_tables
 from advance_lib.figures.page import (
     PAPER_COLOUR,
     SENSE_COLOURS,
-    heatmap,
     image_file,
     loss_colour,
     player,
     scene_styles,
 )
 
-# Behind a number, so that a line does not run through it.
-CARD = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+OTHERS = "#b8b8b8"  # what is shown for comparison, and not named
 
 
 def approach(cell: str) -> str:
@@ -85,18 +83,17 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
             colour = loss_colour(cell)
             axis.plot([found["mean_low"], found["mean_high"]], [row, row], color=colour, linewidth=2)
             axis.plot(found["mean"], row, "o", color=colour, markersize=7)
-            axis.text(
-                found["mean"], row - 0.2, _number(found["mean"]), color=colour, ha="center", fontsize=8, bbox=CARD
-            )
+            beside = (found["mean_high"], row)
+            axis.annotate(_number(found["mean"]), beside, (5, 0), textcoords="offset points", va="center", color=colour)
         for line, (name, value) in zip(("--", ":", "-."), marks.get(measure, {}).items(), strict=False):
             axis.axvline(value, color=PAPER_COLOUR, linestyle=line, label=name)
         axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.6))
-        axis.margins(x=0.12)
+        axis.margins(x=0.14)
         axis.grid(False, axis="y")
     axes[0, 0].set_yticks(range(len(cells)), [approach(cell) for cell in cells])
     lines = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     if lines:
-        figure.legend(lines.values(), lines, loc="outside upper right", ncols=len(lines), frameon=False, fontsize=8)
+        figure.legend(lines.values(), lines, loc="outside upper right", ncols=len(lines), frameon=False)
     return figure
 
 
@@ -113,63 +110,45 @@ def _number(value: float) -> str:
 
 
 def embedding_panels(points: Mapping[str, np.ndarray], scenes: Sequence[str]) -> Figure:
-    """Draw embeddings side by side, each scene in its colour and marker, with its name at its median (Fig. 7).
+    """Draw embeddings side by side, each scene in its colour and marker (Fig. 7).
 
     Args:
         points: title to (n, 2).
         scenes: (n,) names.
     """
-    figure, axes = plt.subplots(1, len(points), figsize=(3.1 * len(points), 4.0), squeeze=False, layout="constrained")
-    names = sorted(set(scenes))
+    figure, axes = plt.subplots(1, len(points), figsize=(3.1 * len(points), 4.3), squeeze=False, layout="constrained")
+    styles, scenes = scene_styles(sorted(set(scenes))), np.asarray(scenes)
     for axis, (title, places) in zip(axes.flat, points.items(), strict=True):
-        _scatter(axis, places, np.asarray(scenes), names)
-        axis.set_title(title, fontsize=10)
+        for name, (colour, marker) in styles.items():
+            mine = places[scenes == name]
+            axis.plot(*mine.T, marker, color=colour, markersize=5.5, markeredgewidth=0, alpha=0.85, label=name)
+        axis.set(title=title, xticks=[], yticks=[])
+        axis.margins(0.05)
+        for side in axis.spines.values():
+            side.set_visible(True)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, markerscale=1.5)
     return figure
 
 
-def _scatter(axis: Axes, places: np.ndarray, scenes: np.ndarray, names: Sequence[str]) -> None:
-    medians = {}
-    for name, (colour, marker) in scene_styles(names).items():
-        mine = places[scenes == name]
-        axis.plot(*mine.T, marker, color=colour, markersize=4.5, markeredgewidth=0, alpha=0.85, label=name)
-        medians[name] = np.median(mine, axis=0)
-    # Names that would lie over one another are moved apart, up where there is room and else down.
-    names = sorted(medians, key=lambda name: medians[name][1])
-    steps = 0.06 * np.ptp(places[:, 1]) * np.arange(len(names))
-    heights = np.maximum.accumulate([medians[name][1] for name in names] - steps) + steps
-    heights = np.minimum(heights, places[:, 1].max() - steps[::-1])
-    for name, height in zip(names, heights, strict=True):
-        colour = scene_styles(names)[name][0]
-        text = axis.text(medians[name][0], height, name, fontsize=8.5, ha="center", color=colour)
-        text.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
-    axis.set(xticks=[], yticks=[])
-    axis.margins(0.07)
-    for side in axis.spines.values():
-        side.set_visible(True)
-
-
-def event_scene_map(table: pd.DataFrame) -> Figure | HTML:
-    """Draw what each event adds to each scene, as a map.
+def event_scene_map(table: pd.DataFrame, name: str) -> HTML:
+    """Show what each event adds to each scene, blue for the scene and red against it.
 
     Args:
         table: rows are events, columns scenes, entries logits.
+        name: of the file of numbers.
 
     Returns:
-        The figure; a sentence where there is no event, as the clips are too few.
+        The map, in which a tenth of the largest number and more can be read; a sentence where there is no event, as
+        the clips are too few.
     """
     if table.empty:
         return HTML("<p>Too few clips: no event is heard in enough of them, and not heard in enough others.</p>")
-    figure, axis = plt.subplots(figsize=(8.5, 0.27 * len(table) + 1.7), layout="constrained")
     most = float(np.abs(table.to_numpy()).max())
-    heatmap(
-        table.set_axis(short(table.index)), axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt=".1f",
-        annot_kws={"size": 7}, cbar_kws={"label": "added to the scene's logit"}, xticklabels=True, yticklabels=True,
+    return heat_tables(
+        {"": table.set_axis(short(table.index))}, name, Normalize(-most, most),
+        lambda added: f"{added:+.1f}".replace("-", "−"), "RdBu", "event ↓ scene →", most / 10,
     )  # fmt: skip
-    axis.set(xlabel="", ylabel="")
-    axis.tick_params(labelsize=8)
-    return figure
 
 
 def event_scene_words(table: pd.DataFrame, posteriors: pd.DataFrame) -> str:
@@ -259,31 +238,55 @@ def degraded_sheet(photograph: np.ndarray, side: int = 112) -> Picture.Image:
 
 
 def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
-    """Draw F-scores over the strength of each degradation, and below them the differences from the base.
+    """Draw F-scores over the strength of each degradation, and the differences from the base over all of them.
+
+    The base, both senses with L_s alone, and the transfer that is best on all conditions together have their colours
+    and names; the other approaches are grey.
 
     Args:
         table: from `robustness.robustness`.
-        base: the cell that only sees.
+        base: the cell that only sees; its 95 % interval is drawn as a band.
     """
-    cells = list(dict.fromkeys(table["cell"]))
-    figure, axes = plt.subplots(
-        2, len(STRENGTHS), figsize=(9.3, 5.6), sharex=True, sharey="row", height_ratios=(1.3, 1), layout="constrained"
-    )
-    for column, kind in zip(axes.T, STRENGTHS, strict=True):
-        for cell in cells:
+    overall = table[table["kind"] == "all"].set_index("cell")
+    transfers = [cell for cell in overall.index if not cell.endswith("/Ls")]
+    best = overall.loc[transfers, "fscore"].astype(float).idxmax() if transfers else base
+    coloured = {cell: loss_colour(cell) for cell in overall.index if cell in (best, base) or cell.endswith("/Ls")}
+    order = sorted(overall.index, key=list(coloured).__contains__)  # what has a colour is drawn last
+    figure, axes = plt.subplots(3, 2, figsize=(9, 9), layout="constrained")
+    *panels, together = axes.flat
+    highest = 1.02 * max(table["fscore"].max(), table.loc[table["cell"] == base, "f_high"].max())
+    for axis, kind in zip(panels, STRENGTHS, strict=True):
+        ends = {}
+        for cell in order:
             mine = table[(table["cell"] == cell) & table["kind"].isin(["none", kind])].sort_values("level")
-            style = {"color": loss_colour(cell), "linewidth": 2.4 if cell.endswith("/Ls") else 1.3}
-            column[0].plot(mine["level"], mine["fscore"], label=approach(cell), **style)
-            if cell != base:
-                column[1].plot(mine["level"], mine["difference"], **style)
-            if cell.endswith("/Ls"):
-                where, low, high = (0, "f_low", "f_high") if cell == base else (1, "low", "high")
-                column[where].fill_between(mine["level"], mine[low], mine[high], color=style["color"], alpha=0.15)
-        column[0].set_title(kind, fontsize=10)
-        column[1].axhline(0, color="black", linewidth=1)
-        column[1].set_xticks(range(6))
-    axes[0, 0].set(ylabel="weighted F-score in %", ylim=(0, None))
-    axes[1, 0].set(ylabel="difference, points")
-    figure.supxlabel("strength (0: the photograph as it is)", fontsize=10)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+            colour = coloured.get(cell, OTHERS)
+            axis.plot(mine["level"], mine["fscore"], color=colour, linewidth=2.4 if cell in coloured else 1.2)
+            if cell in coloured:
+                ends[cell] = mine["fscore"].iloc[-1]
+            if cell == base:
+                axis.fill_between(mine["level"], mine["f_low"], mine["f_high"], color=colour, alpha=0.15, linewidth=0)
+        for cell, height in _apart(ends, 0.1 * highest).items():
+            axis.text(5.12, height, approach(cell), color=coloured[cell], va="center")
+        axis.set(title=kind, xticks=range(6), xlim=(0, 5), ylim=(0, highest))
+        axis.grid(alpha=0.4)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("weighted F-score in %")
+    axes[2, 0].set_xlabel("strength (0: the photograph as it is)")
+    for row, cell in enumerate(cell for cell in overall.index if cell != base):
+        found, colour = overall.loc[cell], coloured.get(cell, PAPER_COLOUR)
+        together.plot([found["low"], found["high"]], [row, row], color=colour, linewidth=2)
+        together.plot(found["difference"], row, "o", color=colour, markersize=7)
+    together.axvline(0, color="black", linewidth=1)
+    together.set_yticks(range(len(overall) - 1), [approach(cell) for cell in overall.index if cell != base])
+    together.set(title="all conditions", xlabel=f"difference from {approach(base)}, points")
+    together.set_ylim(len(overall) - 1.4, -0.6)
+    together.grid(False, axis="y")
     return figure
+
+
+def _apart(heights: Mapping[str, float], least: float) -> dict[str, float]:
+    """Return the heights of labels, from below, each moved up where it would be too near to the one beneath."""
+    moved: dict[str, float] = {}
+    for name, height in sorted(heights.items(), key=lambda item: item[1]):
+        moved[name] = max(height, *(lower + least for lower in moved.values())) if moved else height
+    return moved

@@ -22,7 +22,7 @@ from PIL import ImageOps
 from advance_lib.data.features import log_mel
 from advance_lib.data.media import read_clip
 from advance_lib.data.published import ADVANCE_COUNTS
-from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SOUND_COLOUR, image_file, player, samples_file
+from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SMALL, SOUND_COLOUR, image_file, player, samples_file
 from advance_lib.miniature.sounds import synthesise
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def class_histogram(catalogue: pd.DataFrame, title: str) -> Figure:
         (axes[1], published, PAPER_COLOUR, "ADVANCE, as published"),
     ):
         bars = axis.barh(order, values, color=colour)
-        axis.bar_label(bars, padding=3, fontsize=8)
+        axis.bar_label(bars, padding=3, fontsize=SMALL)
         axis.set(title=f"{name} ({sum(values):,} pairs)", xlabel="pairs")
         axis.grid(False, axis="y")
         axis.margins(x=0.14)
@@ -115,10 +115,10 @@ def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
             bands.T, origin="lower", aspect="auto", cmap="magma", extent=(0, 10, 0, bands.shape[1]),
             vmin=float(bands.max()) - 80,
         )  # fmt: skip
-        axis.set_title(pair.scene, fontsize=9)
+        axis.set_title(pair.scene, fontsize=SMALL)
         axis.grid(False)
-    figure.supxlabel("time in seconds", fontsize=9)
-    figure.supylabel("mel band", fontsize=9)
+    figure.supxlabel("time in seconds", fontsize=SMALL)
+    figure.supylabel("mel band", fontsize=SMALL)
     return figure
 
 

@@ -19,6 +19,7 @@ import soundfile
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from PIL import Image as Picture
 from PIL import ImageOps
@@ -55,6 +56,7 @@ SCENE_STYLES = {
     "sports land": ("#f46d1b", "D"),
     "train station": ("#4d4d4d", "v"),
 }
+SMALL = 9.5  # points: the smallest text of a figure, which as wide as a page can still be read
 # seaborn's theme "whitegrid" with letters of nine tenths, written out: seaborn takes seconds to load.
 PALETTE = (
     "#4C72B0", "#DD8452", "#55A868", "#C44E52", "#8172B3", "#937860", "#DA8BC3", "#8C8C8C", "#CCB974", "#64B5CD",
@@ -188,22 +190,30 @@ def show(what: Figure | Picture.Image | HTML, name: str, caption: str, alt: str 
 
 
 def picture(what: Figure | Picture.Image, name: str, alt: str) -> str:
-    """Return HTML of a picture that links to itself: on a telephone it can be opened and enlarged.
+    """Return HTML of a picture that links to its file, so that it can be opened and enlarged on a telephone.
+
+    The element says how large the smallest text of lines is in points (``data-smallest``; what is set below or above a
+    line counts with it), and that a figure shows photographs or spectrograms (``as-it-is``): those keep their colours
+    in the dark theme.
 
     Args:
         what: lines, which become vector graphics, or a photograph, which becomes JPEG.
-        name: of its file.
-        alt: what it says to those who do not see it.
+        name: of the file.
+        alt: says the same to those who do not see it.
     """
+    about = ""
     if isinstance(what, Figure):
         buffer = io.BytesIO()
         _typeset_losses(what)
         what.savefig(buffer, format="svg", metadata={"Date": None})
         plt.close(what)
         address = site_file(f"{name}.svg", buffer.getvalue())
+        sizes = [text.get_fontsize() for text in what.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        about += f' data-smallest="{min(sizes):g}"' if sizes else ""
+        about += ' class="as-it-is"' if what.findobj(AxesImage) else ""
     else:
         address = image_file(what, name)
-    return f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"></a>'
+    return f'<a href="{address}"><img src="{address}" alt="{html.escape(alt)}"{about}></a>'
 
 
 def _typeset_losses(figure: Figure) -> None:

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
+from IPython.display import HTML
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import GUESSED, LEVEL
 from advance_lib.analysis.scores import scores
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
-from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, Shown, heatmap, loss_colour, show, table_page
+from advance_lib.figures.heat import heat_tables
+from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, SMALL, Shown, loss_colour, show, table_page
 
 
 def learning_curves(runs: Sequence) -> Figure:
@@ -39,14 +41,22 @@ def learning_curves(runs: Sequence) -> Figure:
     return figure
 
 
-def confusion(truth: Sequence[str], guessed: Sequence[str], scenes: Sequence[str], title: str, axis: Axes) -> None:
-    """Draw a confusion matrix: rows are true scenes, each row sums to 100 %."""
-    table = pd.crosstab(pd.Categorical(truth, scenes), pd.Categorical(guessed, scenes), normalize="index", dropna=False)
-    heatmap(
-        100 * table, axis, cmap="rocket_r", vmin=0, vmax=100, annot=True, fmt=".0f", annot_kws={"size": 7},
-        cbar=False, xticklabels=scenes, yticklabels=scenes, square=True,
+def confusions(guesses: Mapping[str, tuple[Sequence[str], Sequence[str]]], scenes: Sequence[str], name: str) -> HTML:
+    """Show confusion matrices side by side: rows are true scenes, each row sums to 100 %.
+
+    Args:
+        guesses: title to the true scenes of samples and those that were recognised.
+        scenes: names of all scenes.
+        name: of the file of numbers.
+    """
+    tables = {}
+    for title, found in guesses.items():
+        truth, guessed = (pd.Categorical(names, scenes) for names in found)
+        tables[title] = 100 * pd.crosstab(truth, guessed, normalize="index", dropna=False)
+    return heat_tables(
+        tables, name, Normalize(0, 100), "{:.0f}".format, corner="true scene ↓ recognised as →", least=0.5,
+        whole="{:.1f} %".format,
     )  # fmt: skip
-    axis.set(title=title, xlabel="recognised as", ylabel="true scene")
 
 
 def run_dots(
@@ -88,7 +98,7 @@ def run_dots(
     axis.set_xlim(0 if from_zero else None, None)
     axis.plot([], [], "o", color="black", alpha=0.55, label="one run")
     axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
-    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=8)
+    figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=SMALL)
     return figure
 
 
@@ -230,31 +240,24 @@ def forest(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.xaxis.set_major_locator(MaxNLocator(5))
     figure.get_layout_engine().set(wspace=0.06)
     names = [question(row["base"], row["other"]) for _, row in table.iterrows()]
-    axes[0, 0].set_yticks(range(rows), [name.replace(" against ", "\nagainst ") for name in names], fontsize=8)
-    figure.supxlabel("difference of the weighted F-scores, percentage points", fontsize=10)
+    axes[0, 0].set_yticks(range(rows), [name.replace(" against ", "\nagainst ") for name in names], fontsize=SMALL)
+    figure.supxlabel("difference of the weighted F-scores, percentage points", fontsize=SMALL)
     axis.plot([], [], "o-", color="black", linewidth=2.5, label="measured, 95 % interval")
     axis.plot([], [], "|", color=PAPER_COLOUR, markersize=12, markeredgewidth=2, label="the paper, on ADVANCE")
-    figure.legend(frameon=False, loc="outside upper right", ncols=2, fontsize=8)
+    figure.legend(frameon=False, loc="outside upper right", ncols=2, fontsize=SMALL)
     return figure
 
 
-def gains_map(gains: pd.DataFrame) -> Figure:
-    """Draw gains in F-score, blue for a gain and red for a loss.
+def gains_map(gains: pd.DataFrame, name: str) -> HTML:
+    """Show gains in F-score, blue for a gain and red for a loss.
 
     Args:
         gains: rows are scenes, columns cells, entries percentage points.
+        name: of the file of numbers.
     """
     most = float(gains.abs().to_numpy().max()) or 1.0
-    size = (2.6 + 1.0 * gains.shape[1], 0.32 * len(gains) + 1.3)
-    figure, axis = plt.subplots(figsize=size, layout="constrained")
-    heatmap(
-        gains, axis, cmap="RdBu", vmin=-most, vmax=most, annot=True, fmt="+.1f", annot_kws={"size": 8},
-        cbar_kws={"label": "gain in F-score, points"}, xticklabels=[Cell.named(cell).heading for cell in gains],
-        yticklabels=True,
-    )  # fmt: skip
-    axis.set(xlabel="", ylabel="")
-    axis.tick_params(labelsize=8)
-    return figure
+    table = gains.set_axis([Cell.named(cell).heading for cell in gains], axis=1)
+    return heat_tables({"": table}, name, Normalize(-most, most), lambda gain: _number(gain, "+.1f"), "RdBu")
 
 
 def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
@@ -271,5 +274,5 @@ def reliability_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.plot(*at, color=colour, label=Cell.named(cell).label)
         axis.scatter(*at, s=12 + 250 * table["share"], color=colour, alpha=0.7, clip_on=False, zorder=3)
     axis.set(xlabel="confidence in %", ylabel="accuracy in %", xlim=(0, 100), ylim=(0, 100))
-    axis.legend(frameon=False, fontsize=9)
+    axis.legend(frameon=False, fontsize=SMALL)
     return figure

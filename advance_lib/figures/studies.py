@@ -20,7 +20,7 @@ from advance_lib.analysis.claims import LEVEL
 from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell
-from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, Shown, heatmap, loss_colour, table_page
+from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SMALL, Shown, heatmap, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
 # Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
@@ -67,16 +67,16 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     """
     table = next(iter(sources.values()))[["where", "claim"]]
     for source, found in sources.items():
-        texts = {
-            row.claim: f"{VERDICTS[row.verdict][0]} {row.verdict}, "
-            f"{round(row.difference, 1) + 0.0:+.1f}, ({row.low:+.1f} to {row.high:+.1f})"  # never −0.0
-            for row in found.itertuples()
-        }
+        texts = {}
+        for row in found.itertuples():  # never −0.0
+            difference, low, high = (f"{round(value, 1) + 0.0:+.1f}" for value in (row.difference, row.low, row.high))
+            texts[row.claim] = f"{VERDICTS[row.verdict][0]} {row.verdict}, {difference}, ({low} to {high})"
         table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
-    by_symbol = {symbol: colour for symbol, colour, *_ in VERDICTS.values()} | {"–": "transparent"}
-    coloured = table.map(lambda text: f'<div style="background: {by_symbol[text[0]]}; color: black; padding: 0 0.4em">'
-                                      f'{text.replace(", ", "<br>")}</div>')  # fmt: skip
+    looks = {symbol: f"background: {colour}; color: black" for symbol, colour, *_ in VERDICTS.values()} | {"–": ""}
+    coloured = table.map(
+        lambda text: f'<div style="padding: 0 0.4em; {looks[text[0]]}">{text.replace(", ", "<br>")}</div>'
+    )
     page = coloured.to_html(border=0, escape=False, index_names=False)
     return table_page(page, table, name, runs)
 
@@ -139,17 +139,17 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.plot([row.low, row.high], [height, height], color=colour, linewidth=2)
                 axis.plot(row.difference, height, marker, color=colour, markerfacecolor=colour if filled else "white")
             axis.axvline(0, color="black", linewidth=0.8)
-            axis.set_yticks(range(len(rows)), claims, fontsize=8)
+            axis.set_yticks(range(len(rows)), claims, fontsize=SMALL)
             axis.set_ylim(len(rows) - 0.4, -0.6)
-            axis.tick_params(axis="x", labelsize=8)
-        line[0].set_ylabel(where, fontsize=9)
+            axis.tick_params(axis="x", labelsize=SMALL)
+        line[0].set_ylabel(where, fontsize=SMALL)
     for axis, source in zip(axes[0], sources, strict=True):
-        axis.set_title(textwrap.fill(source, 21), fontsize=8.5)
+        axis.set_title(textwrap.fill(source, 21), fontsize=SMALL)
     for verdict, (_, _, marker, filled) in VERDICTS.items():
         axes[0, 0].plot([], [], marker, color="black", markerfacecolor="black" if filled else "white", label=verdict)
     figure.legend(frameon=False, loc="outside upper center", ncols=3)
     figure.align_ylabels()
-    figure.supxlabel("difference of the weighted F-scores in points", fontsize=9)
+    figure.supxlabel("difference of the weighted F-scores in points", fontsize=SMALL)
     return figure
 
 
@@ -175,7 +175,7 @@ def error_rates(rows: pd.DataFrame) -> Figure:
     axes[0, 0].set(ylabel="families with a\nfalse verdict in %", ylim=(-3, 103))
     axes[1, 0].set(ylabel="true differences\nfound in %", ylim=(-3, 103))
     figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=4, fontsize=9
+        *axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=4, fontsize=SMALL
     )
     return figure
 
@@ -188,7 +188,7 @@ def schedule_curves(rows: pd.DataFrame) -> Figure:
             all of them train.
     """
     cells = list(dict.fromkeys(rows["cell"]))
-    figure, (axes,) = plt.subplots(1, len(cells), figsize=(10, 3.4), sharex=True, squeeze=False, layout="constrained")
+    figure, (axes,) = plt.subplots(1, len(cells), figsize=(9, 3.4), sharex=True, squeeze=False, layout="constrained")
     for axis, cell in zip(axes, cells, strict=True):
         schedules = rows[rows["cell"] == cell].groupby(["learning_rate", "epochs"])["validation"]
         for ((rate, epochs), found), colour in zip(schedules, plt.get_cmap("tab10").colors, strict=False):
@@ -235,7 +235,7 @@ def preset_effects(effects: pd.DataFrame, split: str) -> Figure:
     names = [
         f"{row.field}   ({Cell.named(row.cell).senses}, {Cell.named(row.cell).heading})" for row in rows.itertuples()
     ]
-    axis.set_yticks(range(len(rows)), names, fontsize=8)
+    axis.set_yticks(range(len(rows)), names, fontsize=SMALL)
     axis.set(ylim=(len(rows) - 0.4, -0.6), xlabel=f"F-score in points, code's choice minus paper's ({split})")
     axis.axvline(0, color="black", linewidth=0.8)
     return figure
@@ -266,5 +266,5 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
                        capsize=2, color=loss_colour(transfer), label=label)  # fmt: skip
     right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
     right.set(xscale="log", xlabel="α", ylabel="validation F-score in %")
-    right.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    right.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

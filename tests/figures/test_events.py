@@ -1,3 +1,5 @@
+import re
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -32,9 +34,11 @@ def test_the_loudest_events_by_short_name():
 
 @pytest.mark.parametrize("titles", [["here"], ["here", "there"]])
 def test_one_or_two_tables_of_posteriors(titles):
-    axes = events.posteriors_beside(dict.fromkeys(titles, TABLE.T)).axes[: len(titles)]
-    assert [axis.get_title() for axis in axes] == titles
-    assert [text.get_text() for text in axes[0].texts] == ["10", "20", "50", "70", "90", "30"]
+    page = events.posterior_map(dict.fromkeys(titles, TABLE.T), "posteriors").data
+    assert re.findall(r'scope="colgroup"[^>]*>([^<]*)<', page) == titles
+    shown = re.findall(r'title="([^"]*)"[^>]*>([^<]*)</td>', page)
+    assert [number for _, number in shown[: 2 * len(titles)]] == ["10", "20"] * len(titles)
+    assert shown[-1] == ("Train, beach: 30.0 %", "30")
 
 
 def test_one_panel_a_student_and_no_more_dots_than_asked():
@@ -57,4 +61,5 @@ def test_temperature_margins_and_cosines_are_labelled():
     assert curve.get_xscale() == "log" and curve.get_ylim()[1] > 0.75
     assert events.margins(np.arange(9.0), "nats").axes[0].get_xlabel() == "nats"
     square = pd.DataFrame(np.eye(2), ["lake", "beach"], ["lake", "beach"])
-    assert texts(events.cosine_map(square).axes[0]) == ["lake", "beach"]
+    page = events.cosine_map(square, "cosines").data
+    assert re.findall(r"<td style[^>]*>([^<]*)<", page) == ["1.00", "0.00", "0.00", "1.00"]

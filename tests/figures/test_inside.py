@@ -1,11 +1,15 @@
+import re
+
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from advance_lib.analysis.robustness import STRENGTHS
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.figures import inside
+from advance_lib.figures.page import loss_colour
 
 matplotlib.use("Agg")
 CELLS = ("image/Ls", "image+sound/Ls", "image+sound/SQ|Na")
@@ -41,26 +45,37 @@ def test_intervals_are_drawn_where_they_are():
     assert [label.get_text() for label in axis.get_yticklabels()] == ["image", "image + sound", "L_SQ|Na"]
 
 
-def test_panels_name_every_scene_in_each():
+def test_panels_show_every_point_and_one_legend_names_the_scenes():
     scenes = ["ice", "lake", "ice", "wood"] * 5
     places = np.random.default_rng(0).random((20, 2))
     figure = inside.embedding_panels({"one": places, "two": places}, scenes)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ice", "lake", "wood"]
     for axis in figure.axes:
-        assert sorted(text.get_text() for text in axis.texts) == ["ice", "lake", "wood"]
-        assert sum(len(line.get_xdata()) for line in axis.lines) == 20
+        assert not axis.texts and sum(len(line.get_xdata()) for line in axis.lines) == 20
 
 
 def test_curves_of_every_kind_of_bad_photograph():
+    cells = (*CELLS, "image+sound/E", "image+sound/KL|Na")
     rows = [
-        {"cell": cell, "kind": kind, "level": level, "fscore": 50.0, "f_low": 40.0, "f_high": 60.0, "difference": 1.0,
-         "low": -1.0, "high": 3.0}
-        for cell in CELLS
+        {"cell": cell, "kind": kind, "level": level, "fscore": 60.0 if cell == cells[3] else 50.0, "f_low": 40.0,
+         "f_high": 60.0, "difference": 1.0 + number, "low": -1.0, "high": 3.0}
+        for number, cell in enumerate(cells)
         for kind, level in [("none", 0), *((kind, level) for kind in STRENGTHS for level in range(1, 6)), ("all", -1)]
     ]  # fmt: skip
     figure = inside.robustness_curves(pd.DataFrame(rows))
     assert [axis.get_title() for axis in figure.axes[: len(STRENGTHS)]] == list(STRENGTHS)
     for axis in figure.axes[: len(STRENGTHS)]:
-        assert all(list(line.get_xdata()) == list(range(6)) for line in axis.lines)
+        assert all(list(line.get_xdata()) == list(range(6)) for line in axis.lines) and len(axis.lines) == len(cells)
+        # The base, L_s with both senses and the best transfer are named in their colours, one above the other.
+        assert {text.get_text() for text in axis.texts} == {"image", "image + sound", "L_E"}
+        heights = sorted(text.get_position()[1] for text in axis.texts)
+        assert min(np.diff(heights)) > 4
+        assert {text.get_color() for text in axis.texts} == {loss_colour(cell) for cell in (*cells[:2], cells[3])}
+        assert sum(line.get_color() == inside.OTHERS for line in axis.lines) == 2
+    together = figure.axes[-1]
+    dots = [line.get_xdata()[0] for line in together.lines if line.get_marker() == "o"]
+    assert dots == [2.0, 3.0, 4.0, 5.0]
+    assert [label.get_text() for label in together.get_yticklabels()] == ["image + sound", "L_SQ|Na", "L_E", "L_KL|Na"]
     assert inside.degraded_sheet(np.zeros((8, 8, 3), np.uint8), side=10).size == (60, 10 * len(STRENGTHS))
 
 
@@ -73,8 +88,10 @@ def test_the_gallery_says_what_was_decided(pairs):
 
 def test_the_map_of_events_and_scenes_has_zero_in_the_middle():
     table = pd.DataFrame([[1.0, -3.0]], index=["Rain, drizzle"], columns=["ice", "wood"])
-    axis = inside.event_scene_map(table).axes[0]
-    assert axis.collections[0].get_clim() == (-3, 3)
+    page = inside.event_scene_map(table, "added").data
+    found = re.findall(r'background: (#\w+); color: \w+" title="([^"]+)">([^<]*)<', page)
+    assert [text for _, *text in found] == [["Rain, ice: +1.0", "+1.0"], ["Rain, wood: −3.0", "−3.0"]]
+    assert [colour for colour, *_ in found] == [to_hex(matplotlib.colormaps["RdBu"](x)) for x in (4 / 6, 0.0)]
 
 
 def test_what_events_add_is_compared_with_how_often_they_occur():
@@ -86,7 +103,7 @@ def test_what_events_add_is_compared_with_how_often_they_occur():
 
 def test_without_events_that_can_be_compared_a_sentence_stands_for_the_map():
     none = pd.DataFrame(columns=["ice", "wood"], dtype=float)
-    assert "Too few clips" in inside.event_scene_map(none).data
+    assert "Too few clips" in inside.event_scene_map(none, "none").data
     assert "not known" in inside.event_scene_words(none, pd.DataFrame(columns=["ice", "wood"], dtype=float))
 
 

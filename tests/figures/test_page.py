@@ -46,11 +46,21 @@ def test_equal_content_is_kept_once(build):
     assert len(list((build / "site").iterdir())) == 1
 
 
+def test_a_picture_tells_its_smallest_text_and_whether_it_keeps_its_colours():
+    figure, (left, right) = plt.subplots(1, 2)
+    left.set_title("small", fontsize=7)
+    right.set_title(" ", fontsize=3)  # is not seen
+    assert page.picture(figure, "lines", "a").endswith('alt="a" data-smallest="7"></a>')
+    figure, axis = plt.subplots()
+    axis.imshow([[1, 2]])
+    assert 'class="as-it-is"' in page.picture(figure, "spectrogram", "a")
+
+
 def test_a_figure_is_shown_with_anchor_caption_and_alternative_text():
     figure, axis = matplotlib.pyplot.subplots()
     axis.plot([1, 2])
     shown = page.show(figure, "fig-9", "The loss $L_s$ & <more>", 'A "line"').data
-    address = re.search(r'<img src="([^"]+)" alt="A &quot;line&quot;">', shown).group(1)
+    address = re.search(r'<img src="([^"]+)" alt="A &quot;line&quot;"[^>]*>', shown).group(1)
     assert linked(address).read_bytes().lstrip().startswith(b"<?xml") and address.endswith(".svg")
     assert '<figure class="shown" id="fig-9">' in shown and r"\(L_s\) &amp; &lt;more&gt;" in shown
     assert not matplotlib.pyplot.fignum_exists(figure.number)  # or the notebook would draw it a second time

@@ -5,6 +5,8 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from advance_lib.analysis.claims import CHANCE
 from advance_lib.experiments.runs import Run, requests_for
@@ -71,10 +73,20 @@ def test_the_file_behind_a_readable_table_holds_numbers(table, build):
 
 def test_gains_are_coloured_around_zero():
     gains = pd.DataFrame({"image+sound/E": [4.0, -1.0], "image+sound/SQ|Na": [0.0, 2.0]}, index=["beach", "lake"])
-    axis = results.gains_map(gains).axes[0]
-    assert axis.collections[0].get_clim() == (-4, 4)
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["+ L_E", "+ L_SQ|Na"]
-    assert results.gains_map(0 * gains).axes[0].collections[0].get_clim() == (-1, 1)
+    page = results.gains_map(gains, "gains").data
+    colours, texts = zip(*re.findall(r"background: (#\w+)[^>]*>([^<]*)<", page), strict=True)
+    assert texts == ("+4.0", "+0.0", "−1.0", "+2.0")
+    assert list(colours) == [to_hex(colormaps["RdBu"](share)) for share in (1.0, 0.5, 3 / 8, 0.75)]
+    nothing = re.findall(r"background: (#\w+)", results.gains_map(0 * gains, "nothing").data)
+    assert set(nothing) == {colours[1]}
+
+
+def test_confusions_stand_side_by_side_in_percent():
+    truth, guessed = ["beach", "beach", "lake", "lake"], ["beach", "lake", "lake", "lake"]
+    page = results.confusions({"one": (truth, guessed), "two": (truth, truth)}, ["beach", "forest", "lake"], "c").data
+    shown = re.findall(r'title="([^"]*)"[^>]*>([^<]*)</td>', page)
+    assert [number for _, number in shown[:6]] == ["50", "", "50", "100", "", ""]
+    assert shown[2][0] == "beach, lake: 50.0 %" and len(shown) == 18
 
 
 def test_reliability_is_drawn_in_percent():

@@ -11,6 +11,9 @@ from runtime import FOLDER as RUNTIME
 ROOT = Path(__file__).parents[3]
 SITE = ROOT / "_build" / "books" / "smoke-miniature" / "html"
 TELEPHONE, TABLET, LAPTOP = 390, 768, 1280
+WIDTHS = (TELEPHONE, TABLET, LAPTOP, 1440, 1920)
+PAPER = 718  # px: the width of A4 between margins of a centimetre
+SMALLEST = 9  # px: what can be read in a figure; on a telephone figures are opened and enlarged
 # Faults of Sphinx's markup, not of the book: a rule of axe-core, and elements on which it is not asked.
 SPHINX_FAULTS = {
     "aria-required-children": ".citation-list",  # a list whose entries have the role doc-biblioentry
@@ -80,6 +83,47 @@ SLIDES = """async smallest => {
     if (small) say(`small letters: ${small.outerHTML.slice(0, 100)}`);
   }
   return problems;
+}"""
+# A room is the content box of what a table or figure stands in. What scrolls there must show it: a shadow at the edge,
+# which is a background that scrolls along (`background-attachment: local`).
+OUT_OF_ROOM = """() => {
+  const problems = [], width = document.documentElement.clientWidth;
+  const scrolls = element => element && element !== document.body && (['auto', 'scroll'].includes(
+    getComputedStyle(element).overflowX) && getComputedStyle(element).backgroundAttachment.includes('local')
+    || scrolls(element.parentElement));
+  for (const element of document.querySelectorAll('article :is(table, figure, figure img, figure svg, .interactive)')) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || element.closest('mjx-container') || scrolls(element.parentElement)) continue;
+    let around = element.parentElement;
+    while (['inline', 'contents'].includes(getComputedStyle(around).display)) around = around.parentElement;
+    const style = getComputedStyle(around), padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+    const left = around.getBoundingClientRect().left + around.clientLeft + parseFloat(style.paddingLeft);
+    const right = left + around.clientWidth - padding;
+    if (box.left < left - 1 || box.right > right + 1) problems.push(`out of its room at ${width} px: `
+      + `${Math.round(box.width)} px in ${Math.round(right - left)}: ${element.outerHTML.slice(0, 120)}`);
+  }
+  return problems;
+}"""
+SMALL_TEXT = """smallest => {
+  const problems = [], width = document.documentElement.clientWidth;
+  const look = (size, text) => {
+    if (size < smallest - 0.05) problems.push(`small text at ${width} px: ${size.toFixed(1)} px: ${text}`);
+  };
+  for (const image of document.querySelectorAll('article img[data-smallest]')) {
+    const shown = image.getBoundingClientRect().width / image.naturalWidth;
+    look(image.dataset.smallest * 4 / 3 * shown, image.getAttribute('src').slice(-60));
+  }
+  for (const figure of document.querySelectorAll('article :is(figure, .interactive)')) {
+    const texts = document.createTreeWalker(figure, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode.data.trim(), element = texts.currentNode.parentElement;
+      if (!text || element.closest('script, style, mjx-container, sub, sup')) continue;
+      if (!element.getClientRects().length) continue;
+      const scale = element.closest('svg') ? Math.hypot(element.getScreenCTM().a, element.getScreenCTM().b) : 1;
+      look(parseFloat(getComputedStyle(element).fontSize) * scale, text.slice(0, 60));
+    }
+  }
+  return [...new Set(problems)];
 }"""
 ELEMENTS = """([rule, targets, known]) => targets.map(target => document.querySelector(target))
   .filter(element => !element.matches(known)).map(element => `${rule}: ${element.outerHTML.slice(0, 160)}`)"""
@@ -162,6 +206,34 @@ def slides(page: Page) -> list[str]:
     return page.evaluate(SLIDES, 20)
 
 
+def out_of_room(page: Page) -> list[str]:
+    """Return tables and figures that are wider than what they stand in, unless that scrolls and shows that it does.
+
+    On paper nothing scrolls, and so they must be whole.
+    """
+    problems = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        problems += page.evaluate(OUT_OF_ROOM)
+    page.set_viewport_size({"width": PAPER, "height": 900})
+    page.emulate_media(media="print")  # nothing scrolls there
+    problems += [f"on paper: {problem}" for problem in page.evaluate(OUT_OF_ROOM)]
+    page.emulate_media(media="screen")
+    return problems
+
+
+def small_text(page: Page) -> list[str]:
+    """Return text in figures that is too small on a laptop and wherever there is more room.
+
+    What is set below or above a line counts with that line.
+    """
+    problems = []
+    for width in (width for width in WIDTHS if width >= LAPTOP):
+        page.set_viewport_size({"width": width, "height": 900})
+        problems += page.evaluate(SMALL_TEXT, SMALLEST)
+    return problems
+
+
 def accessibility(page: Page) -> list[str]:
     """Return what axe-core calls serious or critical: light on a laptop, dark on a telephone."""
     problems = []
@@ -182,7 +254,7 @@ def of_page(page: Page, address: str, site: Path) -> list[str]:
     """Return all that is wrong with a page of the served folder ``site``: every check above, on one load."""
     problems = load(page, address)
     problems += formulas(page) + pictures(page) + players(page) + links(page, site)
-    return problems + too_wide(page) + accessibility(page)
+    return problems + too_wide(page) + out_of_room(page) + small_text(page) + accessibility(page)
 
 
 def too_large(site: Path) -> list[str]:

@@ -22,6 +22,31 @@ PLANTED = {
     "broken link": ('<a href="missing.html">planted</a>', "no such file: /book/missing.html"),
     "broken anchor": ('<a href="hearing.html#missing">planted</a>', "no such anchor: /book/hearing.html#missing"),
     "wide table": ('<table style="width: 1500px"><tr><td>planted</td></tr></table>', "too wide at 390 px"),
+    "table out of its room": (
+        '<div style="width: 300px; overflow: auto"><table style="width: 500px"><tr><td>planted</td></tr></table></div>',
+        "out of its room at 1440 px: 500 px in 300: <table",
+    ),
+    "figure out of its room": (
+        '<div style="width: 300px"><figure style="width: 340px"></figure></div>',
+        "out of its room at 1280 px: 340 px in 300: <figure",
+    ),
+    "table cut on paper": (
+        '<div class="wide-table"><table style="width: 1500px"><tr><td>planted</td></tr></table></div>',
+        "on paper: out of its room at 718 px: 1500 px",
+    ),
+    "small text in a picture": (
+        '<img alt="planted" data-smallest="9" style="width: 70px" src="data:image/svg+xml,'
+        "<svg xmlns='http://www.w3.org/2000/svg' width='100pt' height='10pt'/>\">",
+        "small text at 1280 px: 6.3 px",
+    ),
+    "small text in a drawing": (
+        '<figure><svg viewBox="0 0 100 20" width="50"><text y="15" font-size="12">planted</text></svg></figure>',
+        "small text at 1920 px: 6.0 px: planted",
+    ),
+    "small text in a figure": (
+        '<figure><p style="font-size: 8px">planted</p></figure>',
+        "small text at 1440 px: 8.0 px: planted",
+    ),
     "pale text": ('<p style="color: #ccc; background: white">planted</p>', "color-contrast"),
     "no label": ('<input name="planted">', "label"),
 }
