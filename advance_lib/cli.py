@@ -65,6 +65,34 @@ def check(arguments: argparse.Namespace) -> None:
     print(*what_is_too_small(pairs), sep="\n", end="")
 
 
+def import_(arguments: argparse.Namespace) -> None:
+    from advance_lib.data.importing import import_dataset
+
+    count = import_dataset(arguments.source, arguments.folder, bool(arguments.skip_broken))
+    print(f"{arguments.folder}: {count} pairs")
+    check(argparse.Namespace(dataset=str(arguments.folder), skip_broken=arguments.skip_broken))
+
+
+def parquet(arguments: argparse.Namespace) -> None:
+    from advance_lib.data.given import given_columns
+    from advance_lib.data.parquet import write_parquet
+    from advance_lib.data.splits import only_to_test
+    from advance_lib.experiments.prepared import prepared
+
+    if arguments.file.exists():
+        raise UserError(f"{arguments.file}: is there already; give another name, or remove it")
+    settings = _settings(arguments)
+    folder = dataset_folder(settings.dataset)
+    pairs = only_to_test(folder, settings.skip_broken) if folder else None
+    if pairs is None:
+        pairs = prepared(settings).data.pairs
+    if folder:
+        more = given_columns(folder, pairs)
+        pairs = pairs.join(more[[name for name in more if name not in pairs]])
+    write_parquet(pairs, arguments.file)
+    print(f"{arguments.file}: {len(pairs)} pairs, {arguments.file.stat().st_size / 1e6:,.1f} MB")
+
+
 def step(arguments: argparse.Namespace) -> None:
     """What the graph from data to book asks for, ahead of the runs."""
     from advance_lib.experiments.prepared import prepared, render_pretraining_sets, world_of
@@ -277,8 +305,8 @@ def _of_data() -> argparse.ArgumentParser:
         "--dataset", help="miniature, advance, or a folder with vision/ and sound/ (default: miniature)"
     )
     options.add_argument(
-        "--split", help="location, given (column split of pairs.csv), official (the authors', of ADVANCE) or pair "
-        "(default: given where there is such a column, else location)",
+        "--split", help="location, given (column split of pairs.csv), official (the authors', of ADVANCE), pair, or "
+        "cells=DEGREES (whole cells of a grid; default: given where there is such a column, else location)",
     )  # fmt: skip
     options.add_argument("--skip-broken", action="store_true", default=None, help="leave unusable pairs out")
     return options
@@ -379,6 +407,22 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
 def _add_data(commands, data: argparse.ArgumentParser) -> None:
     command = commands.add_parser("check", parents=[data], help="decode every file of a dataset and count its pairs")
     command.set_defaults(run=check)
+
+    command = commands.add_parser(
+        "import", help="lay out what you have: parquet files of Hugging Face, a CSV file of paths, or folders"
+    )
+    command.set_defaults(run=import_)
+    command.add_argument(
+        "source", type=Path, help="parquet file, folder of parquet files, CSV file, or folder with vision/ and sound/"
+    )
+    command.add_argument("folder", type=Path, help="of the dataset, to make")
+    command.add_argument("--skip-broken", action="store_true", default=None, help="leave unusable pairs out")
+
+    command = commands.add_parser(
+        "parquet", parents=[data], help="write a dataset into one parquet file, as Hugging Face's `datasets` reads it"
+    )
+    command.set_defaults(run=parquet)
+    command.add_argument("file", type=Path, help="to write")
 
     command = commands.add_parser("download", help="fetch ADVANCE, or weights that others have trained")
     command.set_defaults(run=download)

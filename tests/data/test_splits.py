@@ -158,10 +158,8 @@ def mapped():
 
 def square(pairs, degrees):
     """The square of a grid that each pair lies in."""
-    return [
-        (math.floor(float(south) / degrees), math.floor(float(west) / degrees))
-        for south, west in pairs[["latitude", "longitude"]].to_numpy()
-    ]
+    places = pairs[["latitude", "longitude"]].astype(float).to_numpy()
+    return pd.Series([f"{math.floor(south / degrees)} {math.floor(west / degrees)}" for south, west in places])
 
 
 @pytest.mark.parametrize("degrees", [0.1, 0.25, 0.5])
@@ -201,9 +199,9 @@ def test_a_grid_that_cannot_be(word, words):
 def test_cells_need_coordinates_and_enough_cells(mapped, tiny):
     with pytest.raises(DatasetError, match="no column latitude"):
         split_by_cells(mapped.drop(columns="latitude"))
-    with pytest.raises(DatasetError, match="1 of 300 pairs have no latitude .*/7; mend"):
+    with pytest.raises(DatasetError, match=r"1 of 300 pairs have no latitude .*/7; mend"):
         split_by_cells(mapped.assign(latitude=mapped["latitude"].where(mapped["id"] != "7", "north")))
-    with pytest.raises(DatasetError, match="lies in 1 cell.*--split cells=9, or"):
+    with pytest.raises(DatasetError, match=r"lies in 1 cell.*--split cells=9, or"):
         split_by_cells(mapped, 90)
     with pytest.raises(DatasetError, match="write columns latitude and longitude"):
         Split("cells").require(tiny)
