@@ -99,7 +99,9 @@ def _parquet_rows(files: list[Path]) -> Iterator[Row]:
     for file, split in zip(files, splits, strict=True):
         number = 0
         try:
-            with pq.ParquetFile(file, buffer_size=1 << 20) as opened:  # in pieces, however large a row group is
+            with pq.ParquetFile(
+                file, buffer_size=1 << 20, pre_buffer=False
+            ) as opened:  # in pieces, however large a row group is
                 columns = _columns(opened.schema_arrow.names, file)
                 schema = opened.schema_arrow
                 names = label_names(schema, columns["scene"])
