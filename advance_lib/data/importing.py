@@ -92,8 +92,8 @@ def _given(cells: dict[str, object]) -> dict[str, str]:
     }
 
 
-def _parquet_rows(files: list[Path]) -> Iterator[Row]:
-    splits = [SPLIT_IN_NAME.search("/".join(file.parts[-3:]).lower()) for file in files]
+def _parquet_rows(files: list[Path], source: Path) -> Iterator[Row]:
+    splits = [SPLIT_IN_NAME.search(file.relative_to(source).as_posix().lower()) for file in files]
     told = all(splits) and len({found[1] for found in splits}) > 1
     counter = count(1)
     for file, split in zip(files, splits, strict=True):
@@ -161,7 +161,7 @@ def _rows(source: Path, skip_broken: bool) -> Iterator[Row]:
     if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt"):
         return _table_rows(source)
     if files := [source] if source.is_file() else sorted(source.rglob("*.parquet")):
-        return _parquet_rows(files)
+        return _parquet_rows(files, source)
     raise UserError(
         f"{source}: {'nothing to import in it' if source.exists() else 'no such file or folder'}; give parquet files, "
         "a CSV file of paths, or a folder that holds 'vision' and 'sound'"
