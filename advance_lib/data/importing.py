@@ -18,16 +18,16 @@ Three sources are understood. Bytes are written as they are: nothing is decoded 
 Chapter: Use it on your own data.
 """
 
-import csv
 import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -95,43 +95,46 @@ def _given(cells: dict[str, object]) -> dict[str, str]:
 def _parquet_rows(files: list[Path], source: Path) -> Iterator[Row]:
     splits = [SPLIT_IN_NAME.search(file.relative_to(source).as_posix().lower()) for file in files]
     told = all(splits) and len({found[1] for found in splits}) > 1
-    counter = count(1)
+    numbers = count(1)  # of rows without a name, in all files
     for file, split in zip(files, splits, strict=True):
         number = 0
         try:
-            with pq.ParquetFile(
-                file, buffer_size=1 << 20, pre_buffer=False
-            ) as opened:  # in pieces, however large a row group is
-                columns = _columns(opened.schema_arrow.names, file)
-                schema = opened.schema_arrow
-                names = label_names(schema, columns["scene"])
-                if names is None and pa.types.is_integer(schema.field(columns["scene"]).type):
-                    raise DatasetError(
-                        f"{file}: column '{columns['scene']}' has numbers and nothing says what they stand for; add a "
-                        "column 'scene' with the names"
-                    )
-                read = [field.name for field in schema if field.name in OF_PAIR or not pa.types.is_nested(field.type)]
+            # Read in pieces, however large a row group is.
+            with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as opened:
+                columns, read = _columns(opened.schema_arrow.names, file), _scalars(opened.schema_arrow)
+                scene_of = _scenes(opened.schema_arrow, columns["scene"], file)
                 for batch in opened.iter_batches(ROWS, columns=read):
                     for cells in batch.to_pylist():
                         number += 1
-                        image, sound = (_bytes_and_name(cells[columns[part]]) for part in ("image", "sound"))
-                        scene, pair_id = cells[columns["scene"]], cells.get("id")
-                        if names is not None and scene is not None:
-                            scene = names[scene] if 0 <= scene < len(names) else None
-                        given = _given(cells)
-                        if told:
-                            given.setdefault("split", split[1])
-                        name = Path(image[1] or sound[1]).stem or f"row-{next(counter):06d}"
-                        pair_id = name if pair_id is None else str(pair_id)
-                        yield Row(f"{file}, row {number}", scene, pair_id, image[0], sound[0], given)
+                        (image, name), (sound, other) = (_media(cells[columns[part]]) for part in ("image", "sound"))
+                        if (named := cells.get("id")) in (None, ""):
+                            named = Path(name or other).stem or f"row-{next(numbers):06d}"
+                        given = ({"split": split[1]} if told else {}) | _given(cells)
+                        yield Row(f"{file}, row {number}", scene_of(cells), str(named), image, sound, given)
         except (pa.ArrowException, OSError) as error:
-            after = f" after row {number}" if number else ""
+            where = f"{file}: cannot be read" + (f" after row {number}" if number else "")
+            raise DatasetError(f"{where} ({' '.join(str(error).split())}); fetch it again") from None
+
+
+def _scalars(schema: pa.Schema) -> list[str]:
+    """Return the columns that are read: photograph, sound and scene, and all text and numbers."""
+    bytes_or_more = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+    return [f.name for f in schema if f.name in OF_PAIR or not any(of(f.type) for of in bytes_or_more)]
+
+
+def _scenes(schema: pa.Schema, column: str, file: Path) -> Callable[[dict], str | None]:
+    """Return a function from a row to its scene."""
+    if pa.types.is_integer(schema.field(column).type):
+        if (names := label_names(schema, column)) is None:
             raise DatasetError(
-                f"{file}: cannot be read{after} ({' '.join(str(error).split())}); fetch it again"
-            ) from None
+                f"{file}: column '{column}' has numbers and nothing says what they stand for; add a column 'scene' "
+                "with the names"
+            )
+        return lambda cells: dict(enumerate(names)).get(cells[column])
+    return lambda cells: None if cells[column] is None else str(cells[column])
 
 
-def _bytes_and_name(cell: dict | bytes | None) -> tuple[bytes | None, str]:
+def _media(cell: dict | bytes | None) -> tuple[bytes | None, str]:
     if isinstance(cell, dict):
         return cell.get("bytes"), cell.get("path") or ""
     return cell, ""
@@ -255,8 +258,5 @@ def import_dataset(source: Path, folder: Path, skip_broken: bool = False) -> int
 
 def _write_pairs(path: Path, lines: list[dict[str, str]]) -> None:
     """Write ``pairs.csv`` with the columns in which something stands."""
-    columns = dict.fromkeys(name for line in lines for name, cell in line.items() if cell)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(columns), restval="", extrasaction="ignore")
-        table.writeheader()
-        table.writerows(lines)
+    columns = list(dict.fromkeys(name for line in lines for name, cell in line.items() if cell))
+    pd.DataFrame(lines, columns=columns).fillna("").to_csv(path, index=False)
