@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from advance_lib import __version__
-from advance_lib.cache import FULL, UserError, build_folder
+from advance_lib.cache import FULL, UserError, build_folder, written_whole
 from advance_lib.data.places import dataset_folder, require_split
 
 
@@ -63,6 +63,34 @@ def check(arguments: argparse.Namespace) -> None:
     if carried := other_columns(data.folder):
         print(f"pairs.csv: not used here: {', '.join(carried)}")
     print(*what_is_too_small(pairs), sep="\n", end="")
+
+
+def import_(arguments: argparse.Namespace) -> None:
+    from advance_lib.data.importing import import_dataset
+
+    count = import_dataset(arguments.source, arguments.folder, bool(arguments.skip_broken))
+    print(f"{arguments.folder}: {count} pairs")
+    check(argparse.Namespace(dataset=str(arguments.folder), skip_broken=arguments.skip_broken))
+
+
+def parquet(arguments: argparse.Namespace) -> None:
+    from advance_lib.data.given import given_columns
+    from advance_lib.data.parquet import write_parquet
+    from advance_lib.data.splits import only_to_test
+    from advance_lib.experiments.prepared import prepared
+
+    if arguments.file.exists():
+        raise UserError(f"{arguments.file}: is there already; give another name, or remove it")
+    settings = _settings(arguments)
+    folder = dataset_folder(settings.dataset)
+    pairs = only_to_test(folder, settings.skip_broken) if folder else None
+    if pairs is None:
+        pairs = prepared(settings).data.pairs
+    if folder:
+        more = given_columns(folder, pairs)
+        pairs = pairs.join(more[[name for name in more if name not in pairs]])
+    write_parquet(pairs, arguments.file)
+    print(f"{arguments.file}: {len(pairs)} pairs, {arguments.file.stat().st_size / 1e6:,.1f} MB")
 
 
 def step(arguments: argparse.Namespace) -> None:
@@ -175,23 +203,29 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def predict(arguments: argparse.Namespace) -> None:
-    if arguments.checkpoint and arguments.checkpoint.is_dir():
-        from advance_lib.transfer.recipe import CHECKPOINT
+    from advance_lib.transfer.recipe import CHECKPOINT
 
-        arguments.checkpoint /= CHECKPOINT
-    for path in filter(None, (arguments.image, arguments.sound, arguments.checkpoint)):
+    given = arguments.checkpoint or []
+    checkpoints = [path / CHECKPOINT if path.is_dir() else path for path in given]
+    for path in filter(None, (arguments.sound and arguments.image, arguments.sound, *checkpoints)):
         if not path.is_file():
             raise UserError(f"{path}: no such file")
         if arguments.map and arguments.map.exists() and arguments.map.samefile(path):
             raise UserError(f"--map {arguments.map}: this file is read here; give the map another name")
-    if arguments.map and arguments.map.exists() and not arguments.replace:
-        raise UserError(f"--map {arguments.map}: is there already; give another name, or add --replace")
+    if arguments.map and not arguments.sound:
+        raise UserError(f"--map {arguments.map}: the map of one photograph; give it with its recording")
+    for option, path in (("--map", arguments.map), ("--to", arguments.to)):
+        if path and path.exists() and not arguments.replace:
+            raise UserError(f"{option} {path}: is there already; give another name, or add --replace")
 
     from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
     from advance_lib.experiments.runs import runs_for
 
     settings = _settings(arguments)
-    checkpoint = arguments.checkpoint
+    if arguments.sound is None:
+        _predict_many(arguments, settings, checkpoints)
+        return
+    checkpoint = checkpoints[-1] if checkpoints else None
     if checkpoint is None:
         checkpoint = runs_for(replace(settings, seeds=settings.seeds[:1]), "image+sound/Ls")[0].checkpoint
     pair = open_pair(checkpoint, arguments.image, arguments.sound)
@@ -202,6 +236,38 @@ def predict(arguments: argparse.Namespace) -> None:
     if arguments.map:
         write_activation(pair, scenes.index[0], arguments.map)
         print(f"\nwhere the evidence for {scenes.index[0]} lies: {arguments.map}")
+
+
+def _predict_many(arguments: argparse.Namespace, settings, checkpoints: list[Path]) -> None:
+    from functools import cache
+
+    from advance_lib.analysis.many_pairs import pairs_in, recognise_all
+    from advance_lib.analysis.one_pair import open_recogniser
+    from advance_lib.experiments.runs import runs_for
+
+    opened = [open_recogniser(path) for path in checkpoints]
+    given = {recogniser.recipe.senses: recogniser for recogniser in opened}
+
+    @cache
+    def of(senses: str):
+        if given:
+            return given.get(senses)
+        return open_recogniser(runs_for(replace(settings, seeds=settings.seeds[:1]), f"{senses}/Ls")[0].checkpoint)
+
+    _write_table(recognise_all(pairs_in(arguments.image), of, arguments.events, settings.device), arguments.to)
+
+
+def _write_table(table, path: Path | None) -> None:
+    """Print a table as CSV, or write it into a file whose suffix says whether that is CSV or parquet."""
+    if path is None:
+        print(table.to_csv(index=False), end="")
+        return
+    with written_whole(path) as partial:
+        if path.suffix.lower() == ".parquet":
+            table.to_parquet(partial, index=False)
+        else:
+            table.to_csv(partial, index=False)
+    print(f"{path}: {len(table)} rows")
 
 
 def _bars(title: str, probabilities) -> None:
@@ -221,16 +287,19 @@ def _mark() -> str:
 
 
 def listen(arguments: argparse.Namespace) -> None:
-    if not arguments.sound.is_file():
+    many = arguments.sound.is_dir()
+    if not many and not arguments.sound.is_file():
         raise UserError(f"{arguments.sound}: no such file")
     if arguments.top < 1:
         raise UserError(f"--top {arguments.top}: show one event or more")
+    if arguments.to and arguments.to.exists() and not arguments.replace:
+        raise UserError(f"--to {arguments.to}: is there already; give another name, or add --replace")
 
     from advance_lib.data.media import read_clip
     from advance_lib.models.weights import weights_file
 
     weights = arguments.weights or weights_file("mn04")
-    clip = read_clip(arguments.sound)
+    clip = None if many else read_clip(arguments.sound)
 
     import torch
 
@@ -238,13 +307,39 @@ def listen(arguments: argparse.Namespace) -> None:
     from advance_lib.models.efficientat import load, log_mel
 
     torch.set_num_threads(1)  # for one clip, threads cost more than they bring
-    network = load(weights)
-    with torch.inference_mode():
-        events = network(log_mel(*clip)[None])[0].sigmoid()[0]
-    top = events.topk(min(arguments.top, len(events)))
-    names = event_names()
-    heard = {names[i]: probability for i, probability in zip(top.indices.tolist(), top.values.tolist(), strict=True)}
-    _bars(f"heard in {arguments.sound.name}", heard)
+    network, names = load(weights), event_names()
+
+    def heard(samples, rate: int) -> dict[str, float]:
+        with torch.inference_mode():
+            events = network(log_mel(samples, rate)[None])[0].sigmoid()[0]
+        top = events.topk(min(arguments.top, len(events)))
+        return {names[i]: y for i, y in zip(top.indices.tolist(), top.values.tolist(), strict=True)}
+
+    if many:
+        _listen_to_many(arguments, heard)
+    else:
+        _bars(f"heard in {arguments.sound.name}", heard(*clip))
+
+
+def _listen_to_many(arguments: argparse.Namespace, heard) -> None:
+    import pandas as pd
+    from tqdm import tqdm
+
+    from advance_lib.analysis.many_pairs import files_below
+    from advance_lib.data.media import SOUND_SUFFIXES, MediaError, read_clip
+
+    rows = []
+    if not (sounds := files_below(arguments.sound, SOUND_SUFFIXES)):
+        raise UserError(f"{arguments.sound}: no recording in it; recordings end in {', '.join(SOUND_SUFFIXES)}")
+    for path in tqdm(sounds, "listening", leave=False):
+        row = {"sound": path.relative_to(arguments.sound).as_posix(), "events": "", "y": "", "problem": ""}
+        try:
+            found = heard(*read_clip(path))
+            row |= {"events": ";".join(found), "y": ";".join(f"{y:.3f}" for y in found.values())}
+        except MediaError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    _write_table(pd.DataFrame(rows), arguments.to)
 
 
 def download(arguments: argparse.Namespace) -> None:
@@ -289,8 +384,8 @@ def _of_data() -> argparse.ArgumentParser:
         "--dataset", help="miniature, advance, or a folder with vision/ and sound/ (default: miniature)"
     )
     options.add_argument(
-        "--split", help="location, given (column split of pairs.csv), official (the authors', of ADVANCE) or pair "
-        "(default: given where there is such a column, else location)",
+        "--split", help="location, given (column split of pairs.csv), official (the authors', of ADVANCE), pair, or "
+        "cells=DEGREES (whole cells of a grid; default: given where there is such a column, else location)",
     )  # fmt: skip
     options.add_argument("--skip-broken", action="store_true", default=None, help="leave unusable pairs out")
     return options
@@ -368,20 +463,24 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")
 
     command = commands.add_parser(
-        "predict", parents=parents, help="recognise the scene of one photograph and one recording"
+        "predict", parents=parents, help="recognise the scene of a photograph and a recording, or of a folder of them"
     )
     command.set_defaults(run=predict)
-    command.add_argument("image", type=Path, help="photograph")
-    command.add_argument("sound", type=Path, help="recording of two seconds or more")
+    command.add_argument("image", type=Path, help="photograph, folder of pairs, or CSV file with columns image, sound")
+    command.add_argument("sound", type=Path, nargs="?", help="recording of two seconds or more, of one photograph")
     command.add_argument(
-        "--checkpoint", type=Path,
-        help="model.safetensors of a run, or the folder that holds it (default: the dataset's first run)",
+        "--checkpoint", type=Path, action="append",
+        help="model.safetensors of a run, or the folder that holds it (default: the dataset's first run); may be "
+        "repeated for a folder of pairs, where each answers for the pairs that have its senses",
     )  # fmt: skip
+    command.add_argument(
+        "--to", type=Path, metavar="FILE", help="of a folder: .csv or .parquet to write (default: CSV)"
+    )
     command.add_argument("--events", type=int, default=5, help="how many sound events to show (default: 5)")
     command.add_argument(
         "--map", type=Path, metavar="FILE", help="picture of where the evidence lies, to write (default: none)"
     )
-    command.add_argument("--replace", action="store_true", help="let --map replace a file that is there")
+    command.add_argument("--replace", action="store_true", help="let --map or --to replace a file that is there")
 
     command = commands.add_parser(
         "export", help="hand a run on: one folder with checkpoint, model card, and a file that needs only PyTorch"
@@ -391,16 +490,36 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     command.add_argument("folder", type=Path, metavar="FOLDER", help="to make")
     command.add_argument("--onnx", action="store_true", help="write the network as ONNX, too")
 
-    command = commands.add_parser("listen", help="name the sound events in the first ten seconds of a recording")
+    command = commands.add_parser("listen", help="name the sound events in the first ten seconds of recordings")
     command.set_defaults(run=listen)
-    command.add_argument("sound", type=Path, help="recording of two seconds or more")
+    command.add_argument("sound", type=Path, help="recording of two seconds or more, or a folder of them")
     command.add_argument("--top", type=int, default=5, metavar="N", help="how many events to show (default: 5)")
     command.add_argument("--weights", type=Path, metavar="FILE", help="of mn04 (default: those that were downloaded)")
+    command.add_argument(
+        "--to", type=Path, metavar="FILE", help="of a folder: .csv or .parquet to write (default: CSV)"
+    )
+    command.add_argument("--replace", action="store_true", help="let --to replace a file that is there")
 
 
 def _add_data(commands, data: argparse.ArgumentParser) -> None:
     command = commands.add_parser("check", parents=[data], help="decode every file of a dataset and count its pairs")
     command.set_defaults(run=check)
+
+    command = commands.add_parser(
+        "import", help="lay out what you have: parquet files of Hugging Face, a CSV file of paths, or folders"
+    )
+    command.set_defaults(run=import_)
+    command.add_argument(
+        "source", type=Path, help="parquet file, folder of parquet files, CSV file, or folder with vision/ and sound/"
+    )
+    command.add_argument("folder", type=Path, help="of the dataset, to make")
+    command.add_argument("--skip-broken", action="store_true", default=None, help="leave unusable pairs out")
+
+    command = commands.add_parser(
+        "parquet", parents=[data], help="write a dataset into one parquet file, as Hugging Face's `datasets` reads it"
+    )
+    command.set_defaults(run=parquet)
+    command.add_argument("file", type=Path, help="to write")
 
     command = commands.add_parser("download", help="fetch ADVANCE, or weights that others have trained")
     command.set_defaults(run=download)

@@ -11,10 +11,13 @@ import pytest
 from advance_lib import cli
 from advance_lib.cli import _parser, main
 from advance_lib.data.catalogue import read_catalogue
+from advance_lib.data.splits import split_by_location
 
 COMMANDS = (
     "render",
     "check",
+    "import",
+    "parquet",
     "step",
     "train",
     "table",
@@ -58,6 +61,12 @@ def test_every_option_has_a_help_text():
         (["study", "everything"], "no study 'everything'"),
         (["study", "tables", "--odds", "3"], "--odds is for the study 'difficulty' only"),
         (["study", "difficulty", "--dataset", "TINY"], "tiny: only the miniature's difficulty can be set"),
+        (["import", "nowhere", "TINY"], "tiny: is there already"),
+        (["import", "nowhere", "there"], "nowhere: no such file or folder"),
+        (["parquet", "pyproject.toml"], "pyproject.toml: is there already"),
+        (["check", "--split", "cells"], "the miniature has no split 'cells'"),
+        (["check", "--split", "cells=-1", "--dataset", "TINY"], "split 'cells=-1': write cells=DEGREES"),
+        (["check", "--split", "cells", "--dataset", "TINY"], "write columns latitude and longitude"),
         (["listen", "nowhere.wav"], "nowhere.wav: no such file"),
         (["listen", "pyproject.toml", "--top", "0"], "--top 0"),
         (["download", "weights", "mn99"], "no weights 'mn99'"),
@@ -77,6 +86,29 @@ def test_errors_are_one_clear_line(arguments, words, capsys, monkeypatch, tmp_pa
 def test_check_counts_a_users_dataset(tiny, capsys):
     assert main(["check", "--dataset", str(tiny), "--profile", "smoke"]) == 0
     assert "42 usable pairs at 30 locations" in capsys.readouterr().out
+
+
+def test_a_dataset_goes_into_a_file_and_comes_back(tiny, tmp_path, capsys):
+    file, again = str(tmp_path / "tiny.parquet"), str(tmp_path / "again")
+    assert main(["parquet", file, "--dataset", str(tiny), "--profile", "smoke"]) == 0
+    assert main(["import", file, again]) == 0
+    assert f"{again}: 42 pairs" in (told := capsys.readouterr().out) and "42 usable pairs at 30 locations" in told
+    first, second = read_catalogue(tiny), read_catalogue(again)
+    assert first.drop(columns=["image", "sound"]).equals(second.drop(columns=["image", "sound", "split"]))
+    # The split is that of the dataset, so both get the same one.
+    assert second["split"].equals(split_by_location(first))
+    assert main(["parquet", file, "--dataset", str(tiny)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_broken_file_is_named_once_it_is_laid_out(tiny, tmp_path, capsys):
+    (tiny / "sound/ice/01002.wav").write_bytes(b"")
+    assert main(["import", str(tiny), str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "no sound; add it or remove the row" not in said
+        and f"{tmp_path}/out/sound/ice/01002.wav: the file is empty" in said
+    )
 
 
 def torch_memory(_):

@@ -16,7 +16,7 @@ NETWORKS = {"visual": ("rendered", "official", "imagenet"), "audio": ("rendered"
 WORDS = {
     "profile": tuple(PROFILES),
     "device": ("auto", "cpu", "cuda"),
-    "split": ("own", "location", "given", "official", "pair"),
+    "split": ("own", "location", "given", "official", "pair", "cells"),
     "preset": ("paper", "code"),
     **NETWORKS,
     "teacher": ("", *NETWORKS["audio"]),

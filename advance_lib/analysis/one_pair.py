@@ -3,7 +3,8 @@
 Chapter: Recognising with one and two senses.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,30 +23,87 @@ from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.models.pretrained import Pretrained
 from advance_lib.training.fabric import start
-from advance_lib.training.inputs import Batch, Inputs
+from advance_lib.training.inputs import Batch, Inputs, Normaliser
 from advance_lib.training.loop import predictions
 from advance_lib.transfer.recogniser import Recipe, without_sense
 
 
 @dataclass(frozen=True)
-class OnePair:
-    """A photograph and a recording before a recogniser.
+class Recogniser:
+    """A trained recogniser, opened from its checkpoint alone.
 
     Attributes:
         checkpoint: ``model.safetensors`` of a run.
-        photograph: (height, width, 3) uint8, as it is.
         model: the recogniser, in evaluation mode.
+        normaliser: of its inputs.
         recipe: what it was trained to be.
-        inputs: photograph and recording as the recogniser takes them, one row.
+        sources: of its pre-trained networks.
         config: of the run.
     """
 
     checkpoint: Path
-    photograph: np.ndarray
     model: AudiovisualNet
+    normaliser: Normaliser
     recipe: Recipe
-    inputs: Inputs
+    sources: Sources
     config: dict
+
+    def seen(self, photograph: np.ndarray) -> np.ndarray:
+        """Return a photograph as the recogniser takes it, (side, side, 3) uint8."""
+        return resized(photograph, self.config["image_side"])
+
+    def heard(self, sound: Path | str) -> np.ndarray:
+        """Return the first ten seconds of a recording as the recogniser takes them."""
+        return self.sources.hearing(self.recipe.preset).hear(sound)
+
+    def probabilities(self, images: np.ndarray | None, sounds: np.ndarray | None) -> np.ndarray:
+        """Return p(scene) of some pairs, (pairs, scenes); a sense that the recogniser lacks may be None."""
+        inputs = without_sense(self.recipe.senses, _inputs(images, sounds, self.normaliser))
+
+        def read(model: nn.Module, batch: Batch) -> Tensor:
+            return model(batch.image, batch.log_mel).scenes.softmax(dim=1)
+
+        return _read(self.model, inputs, read)
+
+    def soft_responses(self, sounds: np.ndarray, teacher: nn.Module) -> np.ndarray:
+        """Return y(a) = σ(f_e(a, N_a(0))) of some recordings, (pairs, events) (section 4.2)."""
+
+        def read(model: nn.Module, batch: Batch) -> Tensor:
+            return model(batch.log_mel).sigmoid()
+
+        return _read(teacher, _inputs(None, sounds, self.normaliser), read)
+
+
+@dataclass(frozen=True)
+class OnePair(Recogniser):
+    """A photograph and a recording before a recogniser.
+
+    Attributes:
+        photograph: (height, width, 3) uint8, as it is.
+        inputs: photograph and recording as the recogniser takes them, one row.
+    """
+
+    photograph: np.ndarray
+    inputs: Inputs
+
+
+def _inputs(images: np.ndarray | None, sounds: np.ndarray | None, normaliser: Normaliser) -> Inputs:
+    rows = len(sounds if images is None else images)
+    return Inputs(images, sounds, np.zeros(rows, np.int64), normaliser)
+
+
+def _read(model: nn.Module, inputs: Inputs, read: Callable[[nn.Module, Batch], Tensor]) -> np.ndarray:
+    return predictions(start("cpu", "32-true"), model, inputs, np.arange(len(inputs.targets)), read)
+
+
+def open_recogniser(checkpoint: Path) -> Recogniser:
+    """Open a trained recogniser.
+
+    Raises:
+        UserError: the file is no checkpoint.
+    """
+    model, normaliser, config = load_checkpoint(checkpoint)
+    return Recogniser(checkpoint, model, normaliser, recipe_in(config), sources_in(config), config)
 
 
 def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair:
@@ -59,22 +117,15 @@ def open_pair(checkpoint: Path, image: Path | str, sound: Path | str) -> OnePair
     Raises:
         UserError: the checkpoint is none; `media.MediaError` where photograph or recording cannot be used.
     """
-    model, normaliser, config = load_checkpoint(checkpoint)
-    recipe, photograph = recipe_in(config), read_image(image)
-    heard = sources_in(config).hearing(recipe.preset).hear(sound)
-    inputs = Inputs(resized(photograph, config["image_side"])[None], heard[None], np.zeros(1, np.int64), normaliser)
-    return OnePair(checkpoint, photograph, model, recipe, inputs, config)
+    opened, photograph = open_recogniser(checkpoint), read_image(image)
+    inputs = _inputs(opened.seen(photograph)[None], opened.heard(sound)[None], opened.normaliser)
+    return OnePair(**vars(opened), photograph=photograph, inputs=inputs)
 
 
 def recognise(pair: OnePair) -> pd.Series:
     """Return p(scene), highest first."""
-    inputs = without_sense(pair.recipe.senses, pair.inputs)
-
-    def read(model: nn.Module, batch: Batch) -> Tensor:
-        return model(batch.image, batch.log_mel).scenes.softmax(dim=1)
-
-    found = predictions(start("cpu", "32-true"), pair.model, inputs, np.arange(1), read)
-    return pd.Series(found[0], index=pair.config["scenes"], name="p(scene)").sort_values(ascending=False)
+    found = pair.probabilities(pair.inputs.images, pair.inputs.log_mels)[0]
+    return pd.Series(found, index=pair.config["scenes"], name="p(scene)").sort_values(ascending=False)
 
 
 def sources_in(config: dict) -> Sources:
@@ -100,13 +151,9 @@ def events_heard(pair: OnePair, device: str = "auto") -> pd.Series:
         pair: opened.
         device: that N_a(0) is pre-trained on where it is missing.
     """
-    network, sounds = first_ears(pair.config, device), replace(pair.inputs, images=None)
-
-    def read(model: nn.Module, batch: Batch) -> Tensor:
-        return model(batch.log_mel).sigmoid()
-
-    found = predictions(start("cpu", "32-true"), network.open(), sounds, np.arange(1), read)
-    return pd.Series(found[0], index=list(network.classes), name="y").sort_values(ascending=False)
+    network = first_ears(pair.config, device)
+    found = pair.soft_responses(pair.inputs.log_mels, network.open())[0]
+    return pd.Series(found, index=list(network.classes), name="y").sort_values(ascending=False)
 
 
 def write_activation(pair: OnePair, scene: str, path: Path) -> None:

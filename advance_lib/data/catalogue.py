@@ -4,8 +4,9 @@ A dataset is two folders, ``vision/<scene>/<id>.jpg`` and ``sound/<scene>/<id>.w
 folders that are there, so a user's own classes work. An id is a location's number, with ``_1``, ``_2``, …
 for the siblings of that location (section 3). A ``pairs.csv`` beside the two folders, with a column ``id`` (and
 ``scene``, where ids repeat across scenes), overrides that reading of names with a column ``location``, and has
-room for a split of one's own: a column ``split`` of train, validation, test and exam. However a spreadsheet wrote that
-table, it is read as it was meant, and what fits nothing is said.
+room for a split of one's own, a column ``split`` of train, validation, test and exam, and for coordinates in degrees,
+columns ``latitude`` and ``longitude``. However a spreadsheet wrote that table, it is read as it was meant, and what
+fits nothing is said.
 
 Chapter: The dataset.
 """
@@ -24,6 +25,7 @@ from advance_lib.data.layout import DatasetError, read_layout
 from advance_lib.data.media import IMAGE_SUFFIXES, MediaError, MediaWarning, read_clip, read_image
 
 COLUMNS = ["id", "scene", "location", "image", "sound", "image_sha256", "sound_sha256"]
+GIVEN = ["split", "latitude", "longitude"]  # columns of pairs.csv, as they are written there
 SIBLING = re.compile(r"(\d+)_\d{1,2}")
 
 
@@ -96,7 +98,7 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
         skip_broken: drop unusable pairs with a warning instead of refusing the dataset.
 
     Returns:
-        One row per pair, ordered by scene and id: columns `COLUMNS`, and ``split`` where ``pairs.csv`` has one;
+        One row per pair, ordered by scene and id: columns `COLUMNS`, and those of `GIVEN` that ``pairs.csv`` has;
         paths are absolute.
 
     Raises:
@@ -130,9 +132,9 @@ def read_catalogue(folder: Path | str, skip_broken: bool = False) -> pd.DataFram
     given = given_columns(folder, pairs, names)
     if "location" in given:
         pairs["location"] = given["location"].fillna(pairs["location"])
-    if "split" in given:
-        pairs["split"] = given["split"]
-    catalogue = pairs[[column for column in (*COLUMNS, "split") if column in pairs]]
+    for column in set(GIVEN) & set(given):
+        pairs[column] = given[column]
+    catalogue = pairs[[column for column in (*COLUMNS, *GIVEN) if column in pairs]]
     if len(repeated := repeated_contents(catalogue)):
         warnings.warn(
             f"{folder}: {len(repeated)} pairs share a photograph or a clip with another location, so training and "

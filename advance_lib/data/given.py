@@ -1,7 +1,8 @@
 """What a table beside the files says of each pair: ``pairs.csv``, read as it was meant.
 
-Its column ``id`` (and ``scene``, where ids repeat across scenes) says which pair a line is about. ``location`` and
-``split`` are used by the catalogue, ``events`` where recordings are listened to; other columns are carried along.
+Its column ``id`` (and ``scene``, where ids repeat across scenes) says which pair a line is about. ``location``,
+``split``, ``latitude`` and ``longitude`` are used by the catalogue, ``events`` where recordings are listened to; other
+columns are carried along.
 
 Chapter: The dataset.
 """
@@ -19,7 +20,7 @@ from advance_lib.cache import UserError
 from advance_lib.data.layout import DatasetError, plainly
 from advance_lib.data.tables import read_rows
 
-COLUMNS = ("id", "scene", "location", "split", "events")
+COLUMNS = ("id", "scene", "location", "split", "events", "latitude", "longitude")
 ALIASES = {"location": ("place", "site", "loc"), "split": ("subset", "set", "fold", "partition")}
 
 

@@ -44,9 +44,9 @@ def require_split(dataset: str, split: str) -> None:
     """Refuse a split by name that a dataset by name cannot have.
 
     Raises:
-        UserError: the miniature has neither the authors' split nor one that somebody gave.
+        UserError: the miniature has neither the authors' split nor one that somebody gave, nor coordinates.
     """
-    if dataset == "miniature" and split in ("official", "given"):
+    if dataset == "miniature" and split.partition("=")[0] in ("official", "given", "cells"):
         raise UserError(f"the miniature has no split '{split}'; choose location or pair")
 
 

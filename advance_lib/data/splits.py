@@ -17,6 +17,7 @@ import pandas as pd
 
 from advance_lib.cache import UserError
 from advance_lib.data.catalogue import DatasetError, read_catalogue
+from advance_lib.data.cells import COORDINATES, DEGREES, NO_COORDINATES, cells, degrees_in
 from advance_lib.data.tables import read_rows
 
 SPLITS = ("train", "validation", "test")
@@ -56,6 +57,43 @@ def split_by_location(catalogue: pd.DataFrame, seed: int = 0) -> pd.Series:
             )
         assigned |= dict(zip(generator.permutation(sorted(locations.index)), _shares(len(locations)), strict=True))
     return catalogue["location"].map(assigned).rename("split")
+
+
+def split_by_cells(catalogue: pd.DataFrame, degrees: float = DEGREES, seed: int = 0) -> pd.Series:
+    """Split 70/10/20 by cells of a grid: what lies in a cell is in one split, whichever scenes it has.
+
+    A cell may hold several scenes, so the shares are those of each scene's cells as nearly as that allows: the scene
+    with the fewest cells chooses first, and a cell goes where the scene lacks the largest share (Sechidis et al., "On
+    the Stratification of Multi-Label Data", 2011).
+
+    Args:
+        catalogue: as from `read_catalogue`, with columns latitude and longitude.
+        degrees: side of a cell.
+        seed: which of the many such splits.
+
+    Returns:
+        One of `SPLITS` for each row of the catalogue.
+
+    Raises:
+        DatasetError: pairs without coordinates, or a scene in fewer than three cells.
+    """
+    cell = cells(catalogue, degrees)
+    generator, assigned = np.random.default_rng(seed), {}
+    inside = cell.groupby(catalogue["scene"]).unique()
+    for scene in inside.map(len).sort_values(kind="stable").index:
+        own = generator.permutation(sorted(inside[scene]))
+        if len(own) < 3:
+            raise DatasetError(
+                f"scene '{scene}' lies in {len(own)} cell(s) of {degrees:g} degrees; three are needed for training, "
+                f"validation and test: take smaller cells, such as --split cells={degrees / 10:g}, or --split location"
+            )
+        wanted = pd.Series(_shares(len(own))).value_counts()[list(SPLITS)]
+        lacking = wanted.sub(pd.Series([assigned.get(name) for name in own]).value_counts(), fill_value=0)[list(SPLITS)]
+        for name in own:
+            if name not in assigned:
+                assigned[name] = (lacking / wanted).idxmax()
+                lacking[assigned[name]] -= 1
+    return cell.map(assigned).rename("split")
 
 
 def split_by_pair(catalogue: pd.DataFrame, seed: int = 0) -> pd.Series:
@@ -226,8 +264,9 @@ class Split:
 
     Attributes:
         by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"own"`` for that column where
-            there is one and else by location, ``"official"`` for the authors' own split of ADVANCE, or ``"pair"``
-            for the mistake that the book measures.
+            there is one and else by location, ``"official"`` for the authors' own split of ADVANCE, ``"pair"`` for
+            the mistake that the book measures, or ``"cells"`` for whole cells of 0.1 degrees (``"cells=0.5"`` for
+            those of half a degree).
         seed: which of the many such splits; there is one given and one official split.
     """
 
@@ -244,6 +283,8 @@ class Split:
             return official_split(catalogue)
         if self.is_given(catalogue):
             return given_split(catalogue)
+        if degrees := degrees_in(self.by):
+            return split_by_cells(catalogue, degrees, self.seed)
         return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
 
     def require(self, folder: Path | None) -> None:
@@ -255,15 +296,16 @@ class Split:
         Raises:
             DatasetError: there is no such split.
         """
-        if folder is None or self.by not in ("official", "given"):
+        needed = ["split"] if self.by == "given" else COORDINATES if degrees_in(self.by) else []
+        if folder is None or not (needed or self.by == "official"):
             return
         if self.by == "official":
             names = [(path.parent.name, path.stem) for path in sorted((folder / "vision").glob("[!.]*/[!.]*"))]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of absent pairs, said when the files are read
                 official_split(pd.DataFrame(names, columns=["scene", "id"], dtype=str))
-        elif not (table := folder / "pairs.csv").is_file() or "split" not in read_rows(table)[0]:
-            raise DatasetError(NOT_GIVEN)
+        elif not (table := folder / "pairs.csv").is_file() or not set(needed) <= set(read_rows(table)[0]):
+            raise DatasetError(NOT_GIVEN if self.by == "given" else NO_COORDINATES)
 
     def applied(self, catalogue: pd.DataFrame, folder: Path) -> pd.DataFrame:
         """Return a catalogue with the column ``split``.
@@ -275,6 +317,8 @@ class Split:
         remedy = (
             "mend the column split of pairs.csv"
             if self.is_given(catalogue)
+            else "take smaller cells, or choose --split location"
+            if degrees_in(self.by)
             else "if other scenes use the same numbers for other places, give locations in pairs.csv (columns scene, "
             "id, location)"
         )
@@ -294,7 +338,7 @@ def split_named(name: str) -> Split:
     Raises:
         UserError: there is none of this name.
     """
-    names = ("own", "location", "given", "official", "pair")
-    if name not in names:
+    names = ("own", "location", "given", "official", "pair", "cells")
+    if name not in names and not degrees_in(name):
         raise UserError(f"no split '{name}'; choose {', '.join(names)}")
     return Split(name)

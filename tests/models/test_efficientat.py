@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 from torchvision.models import mobilenet_v3_large
 
 from advance_lib.cache import UserError, file_digest
+from advance_lib.cli import main
+from advance_lib.data.media import read_clip
 from advance_lib.models.audioset import event_names
 from advance_lib.models.efficientat import CUT, EfficientAT, load, log_mel, rounded
 from advance_lib.models.weights import WEIGHTS
@@ -299,3 +302,23 @@ def test_listen_prints_bars_and_imports_little(state, tmp_path):
         f"  {'Speech':28s}  26.9% {'█' * 11}",
         "[]",
     ]
+
+
+def test_listen_writes_a_row_for_each_recording_of_a_folder(state, tmp_path):
+    torch.save(state, tmp_path / "some.pt")
+    (tmp_path / "sounds/below").mkdir(parents=True)
+    for name, hertz in (("a.wav", 300), ("below/b.flac", 3000)):
+        soundfile.write(tmp_path / "sounds" / name, 0.1 * np.sin(np.arange(48_000) * hertz / 2500), 16_000)
+    (tmp_path / "sounds/c.wav").write_bytes(b"")
+    weights = ["--weights", str(tmp_path / "some.pt"), "--top", "3"]
+    assert main(["listen", str(tmp_path / "sounds"), *weights, "--to", str(tmp_path / "heard.csv")]) == 0
+    table = pd.read_csv(tmp_path / "heard.csv", keep_default_na=False).set_index("sound")
+    assert list(table.index) == ["a.wav", "below/b.flac", "c.wav"] and "empty" in table["problem"]["c.wav"]
+    network = load(tmp_path / "some.pt")
+    for name in ("a.wav", "below/b.flac"):
+        with torch.inference_mode():
+            y = network(log_mel(*read_clip(tmp_path / "sounds" / name))[None])[0].sigmoid()[0].topk(3)
+        assert table["events"][name].split(";") == [event_names()[i] for i in y.indices]
+        assert [float(value) for value in table["y"][name].split(";")] == pytest.approx(y.values.tolist(), abs=6e-4)
+    assert main(["listen", str(tmp_path / "sounds"), *weights, "--to", str(tmp_path / "heard.csv")]) == 2
+    assert main(["listen", str(tmp_path / "sounds/below"), "--top", "0"]) == 2
