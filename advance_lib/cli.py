@@ -385,7 +385,7 @@ def _of_data() -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--split", help="location, given (column split of pairs.csv), official (the authors', of ADVANCE), pair, or "
-        "cells=DEGREES (whole cells of a grid; default: given where there is such a column, else location)",
+        "grid=DEGREES (whole cells of a grid; default: given where there is such a column, else location)",
     )  # fmt: skip
     options.add_argument("--skip-broken", action="store_true", default=None, help="leave unusable pairs out")
     return options

@@ -16,7 +16,7 @@ NETWORKS = {"visual": ("rendered", "official", "imagenet"), "audio": ("rendered"
 WORDS = {
     "profile": tuple(PROFILES),
     "device": ("auto", "cpu", "cuda"),
-    "split": ("own", "location", "given", "official", "pair", "cells"),
+    "split": ("own", "location", "given", "official", "pair", "grid"),
     "preset": ("paper", "code"),
     **NETWORKS,
     "teacher": ("", *NETWORKS["audio"]),

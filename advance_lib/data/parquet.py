@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from advance_lib.cache import UserError, written_whole
-from advance_lib.data.cells import COORDINATES
+from advance_lib.data.grid import COORDINATES
 
 ROWS = 32  # pairs that are held in memory at once; as many form a row group
 MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

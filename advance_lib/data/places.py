@@ -46,7 +46,7 @@ def require_split(dataset: str, split: str) -> None:
     Raises:
         UserError: the miniature has neither the authors' split nor one that somebody gave, nor coordinates.
     """
-    if dataset == "miniature" and split.partition("=")[0] in ("official", "given", "cells"):
+    if dataset == "miniature" and split.partition("=")[0] in ("official", "given", "grid"):
         raise UserError(f"the miniature has no split '{split}'; choose location or pair")
 
 

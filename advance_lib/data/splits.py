@@ -17,7 +17,7 @@ import pandas as pd
 
 from advance_lib.cache import UserError
 from advance_lib.data.catalogue import DatasetError, read_catalogue
-from advance_lib.data.cells import COORDINATES, DEGREES, NO_COORDINATES, cells, degrees_in
+from advance_lib.data.grid import COORDINATES, DEGREES, NO_COORDINATES, degrees_in, grid_cells
 from advance_lib.data.tables import read_rows
 
 SPLITS = ("train", "validation", "test")
@@ -59,7 +59,7 @@ def split_by_location(catalogue: pd.DataFrame, seed: int = 0) -> pd.Series:
     return catalogue["location"].map(assigned).rename("split")
 
 
-def split_by_cells(catalogue: pd.DataFrame, degrees: float = DEGREES, seed: int = 0) -> pd.Series:
+def split_by_grid(catalogue: pd.DataFrame, degrees: float = DEGREES, seed: int = 0) -> pd.Series:
     """Split 70/10/20 by cells of a grid: what lies in a cell is in one split, whichever scenes it has.
 
     A cell may hold several scenes, so the shares are those of each scene's cells as nearly as that allows: the scene
@@ -77,7 +77,7 @@ def split_by_cells(catalogue: pd.DataFrame, degrees: float = DEGREES, seed: int 
     Raises:
         DatasetError: pairs without coordinates, or a scene in fewer than three cells.
     """
-    cell = cells(catalogue, degrees)
+    cell = grid_cells(catalogue, degrees)
     generator, assigned = np.random.default_rng(seed), {}
     inside = cell.groupby(catalogue["scene"]).unique()
     for scene in inside.map(len).sort_values(kind="stable").index:
@@ -85,7 +85,7 @@ def split_by_cells(catalogue: pd.DataFrame, degrees: float = DEGREES, seed: int 
         if len(own) < 3:
             raise DatasetError(
                 f"scene '{scene}' lies in {len(own)} cell(s) of {degrees:g} degrees; three are needed for training, "
-                f"validation and test: take smaller cells, such as --split cells={degrees / 10:g}, or --split location"
+                f"validation and test: take smaller cells, such as --split grid={degrees / 10:g}, or --split location"
             )
         wanted = pd.Series(_shares(len(own))).value_counts()[list(SPLITS)]
         lacking = wanted.sub(pd.Series([assigned.get(name) for name in own]).value_counts(), fill_value=0)[list(SPLITS)]
@@ -265,7 +265,7 @@ class Split:
     Attributes:
         by: ``"location"``, ``"given"`` for the column ``split`` of ``pairs.csv``, ``"own"`` for that column where
             there is one and else by location, ``"official"`` for the authors' own split of ADVANCE, ``"pair"`` for
-            the mistake that the book measures, or ``"cells"`` for whole cells of 0.1 degrees (``"cells=0.5"`` for
+            the mistake that the book measures, or ``"grid"`` for whole cells of 0.1 degrees (``"grid=0.5"`` for
             those of half a degree).
         seed: which of the many such splits; there is one given and one official split.
     """
@@ -284,7 +284,7 @@ class Split:
         if self.is_given(catalogue):
             return given_split(catalogue)
         if degrees := degrees_in(self.by):
-            return split_by_cells(catalogue, degrees, self.seed)
+            return split_by_grid(catalogue, degrees, self.seed)
         return (split_by_pair if self.by == "pair" else split_by_location)(catalogue, self.seed)
 
     def require(self, folder: Path | None) -> None:
@@ -338,7 +338,7 @@ def split_named(name: str) -> Split:
     Raises:
         UserError: there is none of this name.
     """
-    names = ("own", "location", "given", "official", "pair", "cells")
+    names = ("own", "location", "given", "official", "pair", "grid")
     if name not in names and not degrees_in(name):
         raise UserError(f"no split '{name}'; choose {', '.join(names)}")
     return Split(name)

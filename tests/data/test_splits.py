@@ -8,8 +8,8 @@ import pytest
 import advance_lib.data
 from advance_lib.cache import UserError
 from advance_lib.data.catalogue import DatasetError, location_of, read_catalogue
-from advance_lib.data.cells import cells
 from advance_lib.data.given import other_columns
+from advance_lib.data.grid import grid_cells
 from advance_lib.data.published import ADVANCE_COUNTS
 from advance_lib.data.splits import (
     SPLITS,
@@ -17,7 +17,7 @@ from advance_lib.data.splits import (
     official_split,
     posterior_rows,
     shared_locations,
-    split_by_cells,
+    split_by_grid,
     split_by_location,
     split_by_pair,
     split_named,
@@ -165,7 +165,7 @@ def square(pairs, degrees):
 @pytest.mark.parametrize("degrees", [0.1, 0.25, 0.5])
 @pytest.mark.parametrize("seed", range(3))
 def test_no_cell_and_no_location_is_in_two_splits(mapped, degrees, seed):
-    split = Split(f"cells={degrees}", seed).of(mapped)
+    split = Split(f"grid={degrees}", seed).of(mapped)
     assert set(split) == set(SPLITS)
     for place in (square(mapped, degrees), mapped["location"]):
         assert split.groupby(place).nunique().max() == 1
@@ -174,22 +174,22 @@ def test_no_cell_and_no_location_is_in_two_splits(mapped, degrees, seed):
 
 
 def test_cells_are_shared_out_scene_by_scene(mapped):
-    split, cell = split_by_cells(mapped, 0.25), cells(mapped, 0.25)
+    split, cell = split_by_grid(mapped, 0.25), grid_cells(mapped, 0.25)
     table = pd.DataFrame({"scene": mapped["scene"], "split": split, "cell": cell})
     counts = table.drop_duplicates(["scene", "cell"]).groupby("scene")["split"].value_counts(normalize=True).unstack()
     assert counts.sub({"train": 0.7, "validation": 0.1, "test": 0.2}).abs().max().max() < 0.1
-    assert split.equals(split_by_cells(mapped, 0.25)) and not split.equals(split_by_cells(mapped, 0.25, seed=1))
+    assert split.equals(split_by_grid(mapped, 0.25)) and not split.equals(split_by_grid(mapped, 0.25, seed=1))
 
 
 def test_cells_that_share_a_location_are_one():
     pairs = pd.DataFrame({"scene": "lake", "id": list("abcd"), "location": ["x", "x", "y", "z"]})
     pairs = pairs.assign(latitude=["0.01", "0.01", "0.02", "0.01"], longitude=["-180", "179.95", "179.99", "0.01"])
-    found = cells(pairs, 0.1)
+    found = grid_cells(pairs, 0.1)
     assert found.nunique() == 2 and found.iloc[:3].nunique() == 1
 
 
 @pytest.mark.parametrize(
-    ("word", "words"), [("cells=0", "above 0"), ("cells=x", "above 0"), ("cells=", "above 0"), ("cells=91", "up to 90")]
+    ("word", "words"), [("grid=0", "above 0"), ("grid=x", "above 0"), ("grid=", "above 0"), ("grid=91", "up to 90")]
 )
 def test_a_grid_that_cannot_be(word, words):
     with pytest.raises(UserError, match=words):
@@ -198,13 +198,13 @@ def test_a_grid_that_cannot_be(word, words):
 
 def test_cells_need_coordinates_and_enough_cells(mapped, tiny):
     with pytest.raises(DatasetError, match="no column latitude"):
-        split_by_cells(mapped.drop(columns="latitude"))
+        split_by_grid(mapped.drop(columns="latitude"))
     with pytest.raises(DatasetError, match=r"1 of 300 pairs have no latitude .*/7; mend"):
-        split_by_cells(mapped.assign(latitude=mapped["latitude"].where(mapped["id"] != "7", "north")))
-    with pytest.raises(DatasetError, match=r"lies in 1 cell.*--split cells=9, or"):
-        split_by_cells(mapped, 90)
+        split_by_grid(mapped.assign(latitude=mapped["latitude"].where(mapped["id"] != "7", "north")))
+    with pytest.raises(DatasetError, match=r"lies in 1 cell.*--split grid=9, or"):
+        split_by_grid(mapped, 90)
     with pytest.raises(DatasetError, match="write columns latitude and longitude"):
-        Split("cells").require(tiny)
+        Split("grid").require(tiny)
 
 
 def test_coordinates_come_from_the_table_beside_the_files(tiny):
@@ -214,7 +214,7 @@ def test_coordinates_come_from_the_table_beside_the_files(tiny):
     pairs.assign(latitude=number % 1000 / 10 + 0.05, longitude=number // 1000 + 0.05)[
         ["scene", "id", "latitude", "longitude"]
     ].to_csv(tiny / "pairs.csv", index=False)
-    Split("cells").require(tiny)
+    Split("grid").require(tiny)
     read = read_catalogue(tiny)
-    split = Split("cells").applied(read, tiny)["split"]
+    split = Split("grid").applied(read, tiny)["split"]
     assert split.groupby(number).nunique().max() == 1 and other_columns(tiny) == []

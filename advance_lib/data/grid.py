@@ -17,7 +17,7 @@ NO_COORDINATES = f"no cells without coordinates: write columns {' and '.join(COO
 
 
 def degrees_in(word: str) -> float | None:
-    """Return the side of the cells that a split's name asks for: 0.1 for ``"cells"``, 0.5 for ``"cells=0.5"``.
+    """Return the side of the cells that a split's name asks for: 0.1 for ``"grid"``, 0.5 for ``"grid=0.5"``.
 
     None for the name of another split.
 
@@ -25,18 +25,18 @@ def degrees_in(word: str) -> float | None:
         UserError: no side that a grid could have.
     """
     name, _, side = word.partition("=")
-    if name != "cells":
+    if name != "grid":
         return None
     try:
         degrees = float(side) if side or "=" in word else DEGREES
     except ValueError:
         degrees = 0.0
     if not 0 < degrees <= 90:
-        raise UserError(f"split '{word}': write cells=DEGREES with degrees above 0 and up to 90, such as cells=0.5")
+        raise UserError(f"split '{word}': write grid=DEGREES with degrees above 0 and up to 90, such as grid=0.5")
     return degrees
 
 
-def cells(catalogue: pd.DataFrame, degrees: float = DEGREES) -> pd.Series:
+def grid_cells(catalogue: pd.DataFrame, degrees: float = DEGREES) -> pd.Series:
     """Return the cell that each pair lies in; cells that share a location are one.
 
     Args:
