@@ -19,6 +19,7 @@ SHA512 = (  # of the package, as its registry states it
     "590a5cdc57bb2f35ce2b298de32f4d956fb42644c0ecd528a0a91e025c07ca61"
 )
 FOLDER = "onnxruntime-web"  # below the build folder; `figures.try_it` looks for it there
+PATIENCE = 180  # seconds
 FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 
 
@@ -46,7 +47,10 @@ def fetch(folder: Path) -> None:
         raise UserError("npm is needed, which comes with Node.js; install it, or leave the page as it is")
     with tempfile.TemporaryDirectory() as here:
         command = ["npm", "pack", "--silent", f"onnxruntime-web@{VERSION}"]
-        done = subprocess.run(command, cwd=here, capture_output=True, text=True)
+        try:
+            done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"npm had no answer for {PATIENCE} seconds; is there a network?") from None
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise UserError(f"`{' '.join(command)}` failed: {said[-1] if said else 'it did not say why'}")
