@@ -1,6 +1,6 @@
 """Two distances between student and teacher for one event, and what they teach: the step from KL to SQ.
 
-Chapter: Preserving what N_a knows.
+Chapter: Preserving what the audio network knows.
 """
 
 from __future__ import annotations

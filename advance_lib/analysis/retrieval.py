@@ -19,7 +19,6 @@ from advance_lib.analysis.events import logit
 from advance_lib.analysis.probes import UNTRAINED, Represented
 from advance_lib.analysis.statistics import draw_locations, estimates, holm
 from advance_lib.experiments.prepared import Prepared
-from advance_lib.transfer.knowledge import sigmoid
 
 RECALLS = {f"recall@{cut}": cut for cut in (1, 5, 10)}
 DIRECTIONS = ("image → sound", "sound → image")
@@ -81,8 +80,10 @@ def by_events(scenes: np.ndarray, posteriors: np.ndarray, pre_activations: np.nd
     Returns:
         (images, sounds), in nats.
     """
+    from scipy.special import expit
+
     expected, heard = logit(scenes @ posteriors), np.asarray(pre_activations, np.float64)
-    y = sigmoid(heard)
+    y = expit(heard)
     of_sound = (y * heard - np.logaddexp(0, heard)).sum(axis=1)
     return expected @ y.T - np.logaddexp(0, expected).sum(axis=1, keepdims=True) - of_sound
 

@@ -1,7 +1,7 @@
 """The library's own code, as chapters show it.
 
-Chapters: Recognising with one and two senses; Preserving what N_a knows; One representation, two tasks; Events in
-different scenes; The knowledge of sounds; Where the networks look.
+Chapters: Recognising with one and two senses; Preserving what the audio network knows; One representation, two tasks;
+Events in different scenes; The knowledge of sounds; Where the networks look.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """The losses as figures that answer: L_E1 over a triangle of scene probabilities, and KL and SQ of one event.
 
-Chapters: Events in different scenes; Preserving what N_a knows.
+Chapters: Events in different scenes; Preserving what the audio network knows.
 """
 
 from __future__ import annotations
