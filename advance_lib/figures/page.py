@@ -40,6 +40,7 @@ LOSS_COLOURS = {
 }
 # As approaches are called in texts.
 LOSS = re.compile(r"(?<![A-Za-z0-9_])L_((?:SQ|KL)\|N|E[12]?|s)(?:(?<=N)(a|v\+a))?(?![\w|])")
+HYPHEN = re.compile(r"(?<![\w.,/:-])-(?=\d)")
 # One colour and one marker a scene throughout the book: water blue, plants green, what people built warm or grey.
 SCENE_STYLES = {
     "airport": ("#6a3d9a", "D"),
@@ -230,6 +231,11 @@ def _typeset(text: str) -> str:
     return "".join(rf"\({part}\)" if number % 2 else losses_as_html(part) for number, part in enumerate(parts))
 
 
+def with_minus(text: str) -> str:
+    """Return a text in which a hyphen before a number, as Python prints it, is a minus."""
+    return HYPHEN.sub("−", text)
+
+
 def losses_as_html(text: str) -> str:
     """Typeset the losses of a text, such as ``L_SQ|Na``, with subscripts; in HTML, outside its tags."""
 
@@ -309,4 +315,5 @@ def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (),
     # Whoever has no mouse must be able to scroll, so the region takes the focus.
     region = f'class="wide-table {look}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
     links = f"<p>{download(numbers, name)} {behind(name, runs)}</p>"
-    return Shown(f"<div {region}>{losses_as_html(page)}</div>{links}", name, runs)
+    numbers_told = re.sub("(?<=<td>)[^<]+", lambda cell: with_minus(cell[0]), page)
+    return Shown(f"<div {region}>{losses_as_html(numbers_told)}</div>{links}", name, runs)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from docutils import nodes
+from sphinx.addnodes import desc_signature
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
@@ -87,28 +88,32 @@ def skip(app, what, name, obj, skipped, options) -> bool | None:
     return True if (getattr(obj, "__doc__", "") or "").startswith("Alias for field number") else None
 
 
-class Losses(SphinxPostTransform):
-    """What a sentence calls ``L_SQ|Na`` is typeset with subscripts; code and formulas stay as they are."""
+class Typography(SphinxPostTransform):
+    """What a sentence calls ``L_SQ|Na`` is typeset with subscripts, and a hyphen before a number becomes a minus.
+
+    Code and formulas stay as they are.
+    """
 
     default_priority = 900
 
     def run(self, **_):
-        from advance_lib.figures.page import LOSS
+        from advance_lib.figures.page import LOSS, with_minus
 
-        verbatim = nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw
+        verbatim = nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw | desc_signature
         for text in list(self.document.findall(nodes.Text)):
-            above, pieces, at = text, [], 0
+            above = text
             while above is not None and not isinstance(above, verbatim):
                 above = above.parent
             if above is not None or text.parent is None:
                 continue
-            for found in LOSS.finditer(str(text)):
+            written, pieces, at = with_minus(str(text)), [], 0
+            for found in LOSS.finditer(written):
                 index = nodes.subscript("", found[1])
                 index += nodes.subscript("", found[2]) if found[2] else []
-                pieces += [nodes.Text(text[at : found.start()]), nodes.emphasis("", "L"), index]
+                pieces += [nodes.Text(written[at : found.start()]), nodes.emphasis("", "L"), index]
                 at = found.end()
-            if pieces:
-                text.parent.replace(text, [*pieces, nodes.Text(text[at:])])
+            if pieces or written != str(text):
+                text.parent.replace(text, [*pieces, nodes.Text(written[at:])])
 
 
 class LearningGoals(SphinxDirective):
@@ -160,7 +165,7 @@ def setup(app) -> dict:
     app.connect("autodoc-skip-member", skip)
     app.connect("html-page-context", link_sources)
     app.add_directive("learning-goals", LearningGoals)
-    app.add_post_transform(Losses)
+    app.add_post_transform(Typography)
     for name in ("sphinx-mathjax-offline", "sphinx_multitoc_numbering"):
         app.extensions[name].parallel_read_safe = True  # neither reads pages, nor says so
     return {"parallel_read_safe": True}

@@ -122,6 +122,21 @@ def test_losses_are_typeset(text, as_html, as_mathtext):
     assert as_mathtext in (None, page.losses_as_mathtext(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("by -0.5 points (-2.9 to +1.9)", "by −0.5 points (−2.9 to +1.9)"), ("2026-11-26, 8-10, mn-04, x.-1", None)],
+)
+def test_a_minus_is_a_minus(text, expected):
+    assert page.with_minus(text) == (expected or text)
+
+
+def test_tables_have_minus_signs_and_their_files_have_hyphens(build):
+    shown = page.show_table(pd.DataFrame({"a-1": [-1.5]}, index=["b -2"]), "signs").data
+    assert "<td>−1.5</td>" in shown and "a-1" in shown
+    address = re.search(r'href="([^"]+)"', shown).group(1)
+    assert "-1.5" in linked(address).read_text()
+
+
 def test_losses_on_the_axes_of_a_figure_are_typeset(build):
     figure, axis = matplotlib.pyplot.subplots()
     axis.set_yticks([0, 1], ["L_s", "+ L_KL|Na"])
