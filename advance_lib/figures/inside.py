@@ -26,6 +26,7 @@ from advance_lib.figures.page import (
     loss_colour,
     player,
     scene_styles,
+    with_minus,
 )
 
 OTHERS = "#b8b8b8"  # what is shown for comparison, and not named
@@ -215,10 +216,11 @@ def decision_gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
     for pair in pairs.itertuples():
         scene, heard = html.escape(pair.scene), html.escape(pair.heard)
         address = image_file(pair.image, pair.id, 2 * side)
+        gain = with_minus(f"{100 * pair.gain:+.0f}")
         cards.append(
             f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {scene}">'
             f"<figcaption><b>{scene}</b><br>without sound: {html.escape(pair.base)}<br>with sound: "
-            f"{html.escape(pair.other)} ({100 * pair.gain:+.0f} points)<br><small>heard: {heard}</small></figcaption>"
+            f"{html.escape(pair.other)} ({gain} points)<br><small>heard: {heard}</small></figcaption>"
             f"{player(pair.sound)}</figure>"
         )
     return HTML(f'<div class="pairs">{"".join(cards) or "<p>No pair.</p>"}</div>')

@@ -315,5 +315,9 @@ def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (),
     # Whoever has no mouse must be able to scroll, so the region takes the focus.
     region = f'class="wide-table {look}" id="{name}" tabindex="0" role="region" aria-label="table {name}"'
     links = f"<p>{download(numbers, name)} {behind(name, runs)}</p>"
-    numbers_told = re.sub("(?<=<td>)[^<]+", lambda cell: with_minus(cell[0]), page)
-    return Shown(f"<div {region}>{losses_as_html(numbers_told)}</div>{links}", name, runs)
+    return Shown(f"<div {region}>{typeset_table(page)}</div>{links}", name, runs)
+
+
+def typeset_table(page: str) -> str:
+    """Typeset the losses and the signs of a table's HTML."""
+    return losses_as_html(re.sub(r"(?<=<td>)[^<]+", lambda cell: with_minus(cell[0]), page))

@@ -97,7 +97,7 @@ class Typography(SphinxPostTransform):
     default_priority = 900
 
     def run(self, **_):
-        from advance_lib.figures.page import LOSS, with_minus
+        from advance_lib.figures.page import LOSS, typeset_table, with_minus
 
         verbatim = nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw | desc_signature
         for text in list(self.document.findall(nodes.Text)):
@@ -114,6 +114,8 @@ class Typography(SphinxPostTransform):
                 at = found.end()
             if pieces or written != str(text):
                 text.parent.replace(text, [*pieces, nodes.Text(written[at:])])
+        for raw in [raw for raw in self.document.findall(nodes.raw) if 'class="dataframe"' in raw.astext()]:
+            raw.replace_self(nodes.raw("", typeset_table(raw.astext()), format="html"))
 
 
 class LearningGoals(SphinxDirective):
