@@ -204,10 +204,11 @@ class Prepared:
     def _repr_html_(self) -> str:
         """The settings as a chapter shows them: all that differs from the defaults is named."""
         data, settings = self.data, self.settings
+        badge = " <mark title='It says nothing about ADVANCE.'>rendered data</mark>" * (settings.dataset == "miniature")
         rows = {
             "profile": settings.profile,
             "dataset": f"{data.title}: {len(data.catalogue):,} pairs at "
-            f"{data.catalogue['location'].nunique():,} locations",
+            f"{data.catalogue['location'].nunique():,} locations{badge}",
             "training seeds": ", ".join(map(str, settings.seeds)),
             "device": environment(settings.device)["device"],
         }
