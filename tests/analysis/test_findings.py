@@ -50,12 +50,13 @@ def records(tmp_path, monkeypatch):
         claims += [row(f"{BOTH}{t}", f"{BOTH}E", added + n, 0.01) for n, t in enumerate(PAPER_TRANSFERS) if t != "E"]
         claims.append(row("chance", f"{BOTH}only E1", 9.0, 0.001))
         looked_up = {"f_base": 20.0, "f_other": 18.0}
-        kept = {"profile": "mini", "code_key": key, "scores": scores, "claims": {"exam": claims}}
+        kept = {"profile": "mini", "code_key": key, "seeds": [0, 2], "scores": scores, "claims": {"exam": claims}}
         write_json(tmp_path / f"{name}.json", kept | {"looked_up": {"exam": looked_up}})
     readings = [row(f"{BOTH}Ls", f"{BOTH}{t}", 4.0, 0.01) | {"alpha": 10.0, "f_other": 60.0} for t in PAPER_TRANSFERS]
     ways = {"α chosen on validation": {"exam": readings}}
     write_json(tmp_path / "alpha_beta-miniature.json", {"profile": "mini", "code_key": key, "readings": ways})
-    compared = [{"other": name, "f_other": 50.0 + n} for n, name in enumerate([f"{BOTH}E", f"{BOTH}Ls", "late fusion"])]
+    others = [f"{BOTH}Ls", "late fusion", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS)]
+    compared = [row("image/Ls", name, 2.0 + n, 0.3) | {"f_other": 50.0 + n} for n, name in enumerate(others)]
     for name in ("baselines-miniature", "baselines-real-pairs-5k"):
         write_json(tmp_path / f"{name}.json", {"profile": "mini", "code_key": key, "compared": {"exam": compared}})
     return tmp_path
@@ -71,9 +72,11 @@ def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     assert (
         "On the miniature, L_E changes image + sound by +5.0 points (+4.0 to +6.0; not certain)" in findings.transfers()
     )
-    assert "none of the five" not in findings.chosen_weights() and "5 of the five" in findings.chosen_weights()
-    assert "late fusion reaches 52.0, the best transfer, L_E, 50.0" in findings.without_events()
-    assert "18.0" in findings.without_labels() and "20.0" in findings.without_labels()
+    assert "five of the five" in findings.chosen_weights()
+    told = findings.without_events()
+    assert "the photograph alone has 48.0, late fusion 51.0, the best transfer, L_E, 56.0" in told
+    assert "Nothing is certainly better" in told
+    assert "9.0 points above" in findings.without_labels() and "20.0" in findings.without_labels()
 
 
 def test_the_table_is_the_papers_and_ours(records):
@@ -87,17 +90,18 @@ def test_the_table_is_the_papers_and_ours(records):
 
 def test_the_verdicts_are_those_of_the_records(records):
     table = findings.verdicts()
-    assert list(table.columns) == ["the paper, on ADVANCE", "the miniature", "real pairs"]
+    assert list(table.columns)[1:] == ["the miniature, exam, 2 seeds", "real pairs, exam, 2 seeds"]
     assert (
         table.loc["Sound, simply added, is no better than none", "the paper, on ADVANCE"] == "−0.1"
     )  # 72.71 against 72.85
-    assert list(table.loc["L_E helps most"]) == [
+    assert list(table.loc[findings.MOST]) == [
         "+0.4",
-        "fails: −5.0 (−6.0\xa0to\xa0−4.0)",
-        "holds: +2.0 (+1.0\xa0to\xa0+3.0)",
+        "refuted: −5.0 (−6.0\xa0to\xa0−4.0)",
+        "supported: +2.0 (+1.0\xa0to\xa0+3.0)",
     ]
-    assert set(table.loc["L_SQ|Na helps"][1:]) == {"open: +1.0 (+0.0\xa0to\xa0+2.0)"}
-    assert "| {bdg-danger}`fails` −5.0" in findings.with_badges(findings.as_markdown(table))
+    assert set(table.loc["L_SQ|Na helps"][1:]) == {"undecided: +1.0 (+0.0\xa0to\xa0+2.0)"}
+    assert list(table.loc[findings.ABOVE_IMAGE]) == ["+1.7", *["undecided: +8.0 (+7.0\xa0to\xa0+9.0)"] * 2]
+    assert "| {bdg-danger}`refuted` −5.0" in findings.with_badges(findings.as_markdown(table))
 
 
 def test_what_older_code_made_is_marked(records):
