@@ -43,6 +43,7 @@ from advance_lib.analysis.robustness import guesses, robustness
 from advance_lib.analysis.scores import over_epochs, scores
 from advance_lib.analysis.senses import scores_of_parts
 from advance_lib.analysis.statistics import estimates, holm, resampled_f
+from advance_lib.analysis.words import counted
 from advance_lib.cache import PACKAGE, UserError, code_digest, cores, digest, write_json
 from advance_lib.data.published import advance_posteriors
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, PAPER_TRANSFERS, TABLES, paper_scores
@@ -690,11 +691,12 @@ def origin(kept: dict, live: bool = False) -> str:
         kept: the record.
         live: it was computed by this build.
     """
-    seeds, where = kept["seeds"], kept["environment"]
+    seeds, where, minutes = counted(len(kept["seeds"]), "seed"), kept["environment"], round(kept["minutes of training"])
     whose = "Computed by this build" if live else "Reference runs, kept with the book and not computed by this build"
     return (
         f"{whose}: {kept['what']}; {kept['data']}, profile "
-        f"{kept['profile']}, {len(seeds)} seeds, {where['device']}, torch {where['torch']}, commit "
-        f"{kept['commit'][:7]}, data {kept['data_hash'][:8]}; {kept['minutes of training']:.0f} minutes of training."
+        f"{kept['profile']}, {seeds}, {where['device']}, torch {where['torch']}, commit "
+        f"{kept['commit'][:7]}, data {kept['data_hash'][:8]}"
+        + (f"; {counted(minutes, 'minute')} of training." if minutes else ".")
         + (" **Made by older code:** the same runs would come out differently today." if is_stale(kept) else "")
     )

@@ -16,6 +16,7 @@ from PIL import Image as Picture
 
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
+from advance_lib.analysis.words import number
 from advance_lib.experiments.cells import Cell
 from advance_lib.figures.events import short
 from advance_lib.figures.heat import heat_tables
@@ -169,11 +170,13 @@ def event_scene_words(table: pd.DataFrame, posteriors: pd.DataFrame) -> str:
     ]
     lift = posteriors.sub(posteriors.mean(axis=1), axis=0).loc[table.index]
     agreement = table.corrwith(lift, axis=1, method="spearman")
+    positive = int((agreement > 0).sum())
+    share = f"all {number(len(table))}" if positive == len(table) else f"{number(positive) if positive else 'none'}"
     return (
         f"The strongest: {'; '.join(strongest)}. Does the network use events as the world offers them? For each event "
         "we rank the scenes by what the network adds and by how much more frequent the event is there (its posterior "
         f"in the training split). The two orders agree with a Spearman correlation of **{agreement.median():.2f}** in "
-        f"the median over {len(table)} events; for {(agreement > 0).mean():.0%} of them it is positive."
+        f"the median over {len(table)} events; for {share} of them it is positive."
     )
 
 

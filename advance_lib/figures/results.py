@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import GUESSED, LEVEL
 from advance_lib.analysis.scores import scores
+from advance_lib.analysis.words import signed
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
 from advance_lib.figures.heat import heat_tables
 from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, SMALL, Shown, loss_colour, show, table_page
@@ -153,6 +154,21 @@ def outcome(found: pd.Series) -> str:
         found: a row of `claims.compare` or `claims.judged`.
     """
     return "undecided" if not found["p_holm"] < LEVEL else "higher" if found["difference"] > 0 else "lower"
+
+
+def effect(found: Mapping, bold: str = "**") -> str:
+    """Return what a change does to the F-score, such as ``lowers the F-score by **12.2** points (6.0 to 18.4)``.
+
+    Args:
+        found: a row of `claims.compare` or `claims.judged`.
+        bold: the mark around the amount.
+    """
+    if (kind := outcome(found)) == "undecided":
+        amount, low, high = (signed(found[name]) for name in ("difference", "low", "high"))
+        return f"changes the F-score by {bold}{amount}{bold} points ({low} to {high}), which is not certain"
+    verb, sign = {"higher": ("raises", 1), "lower": ("lowers", -1)}[kind]
+    low, high = sorted(sign * found[name] for name in ("low", "high"))
+    return f"{verb} the F-score by {bold}{sign * found['difference']:.1f}{bold} points ({low:.1f} to {high:.1f})"
 
 
 def _number(value: float, code: str) -> str:

@@ -12,6 +12,7 @@ import nbformat
 import pandas as pd
 from IPython.display import HTML
 
+from advance_lib.analysis.words import counted
 from advance_lib.cache import build_folder
 from advance_lib.training.devices import environment
 
@@ -85,7 +86,7 @@ def results_shown(executed: Sequence[Path]) -> HTML:
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         found = [output.metadata["advance"] for output in outputs if "advance" in output.get("metadata", ())]
         for result, count, address in dict.fromkeys((one["result"], one["runs"], one["list"]) for one in found):
-            link = f'<a href="{address}">{count} runs</a>' if count else "data, or kept records"
+            link = f'<a href="{address}">{counted(count, "run")}</a>' if count else "data, or kept records"
             rows.append((name, f'<a href="{name}.html#{result}">{result}</a>', link))
     table = pd.DataFrame(rows, columns=["chapter", "table or figure", "made from"])
     page = table.to_html(border=0, index=False, escape=False)

@@ -126,7 +126,8 @@ class LearningGoals(SphinxDirective):
         for name, first in self.env.chapters.items():
             goal = re.search(r"\*\*You will learn( to)?\*\*(.+?)(\n\n|$)", first, flags=re.DOTALL)
             if goal:
-                found.append(f"- [](/book/{name}.ipynb): {' '.join(goal[2].split())}")
+                infinitives = re.sub(r"(, |\band )to ", r"\1", " ".join(goal[2].split()))  # "students learn to" has it
+                found.append(f"- [](/book/{name}.ipynb): {infinitives}")
         return self.parse_text_to_nodes("\n".join(found))
 
 

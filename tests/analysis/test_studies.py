@@ -77,7 +77,9 @@ def test_a_record_says_what_made_it(settings, asked):
     assert record["minutes of training"] == 1.0 and record["environment"]["torch"]
     sentence = studies.origin(record)
     assert sentence.startswith("Reference runs, kept with the book and not computed by this build: Some cells; tiny, ")
-    assert "2 seeds" in sentence and record["data_hash"][:8] in sentence and sentence.endswith("1 minutes of training.")
+    assert "2 seeds" in sentence and record["data_hash"][:8] in sentence
+    assert sentence.endswith("; 1 minute of training.")
+    assert studies.origin(record | {"minutes of training": 0.2}).endswith(f"data {record['data_hash'][:8]}.")
 
 
 def test_a_record_of_other_code_is_marked(settings, asked, monkeypatch):

@@ -97,7 +97,7 @@ def test_every_chapter_that_a_module_names_is_linked():
 
 CHAPTER = """# Table 1: tiny
 
-**You will learn to** cut a page.
+**You will learn to** cut a page, to number its parts, and to glue it.
 
 ## The formula
 
@@ -172,7 +172,7 @@ def test_the_reference_links_chapters_code_and_goals(site):
     assert article.select_one('a[href="#advance_lib.analysis.statistics.reliability"] code').text == "reliability"
     assert "Parameters" in article.text and "Return type" not in article.text and "`" not in article.text
     goal = read(site / "book" / "status.html").select_one("article li")
-    assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page."
+    assert goal.a["href"] == "table1.html" and goal.text == "Table 1: tiny: cut a page, number its parts, and glue it."
 
 
 def test_a_page_offers_its_notebook_and_no_launch_where_no_repository_is_configured(site):

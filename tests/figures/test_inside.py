@@ -98,7 +98,7 @@ def test_what_events_add_is_compared_with_how_often_they_occur():
     table = pd.DataFrame([[1.0, -3.0], [0.2, 0.5]], index=["Rain, drizzle", "Wind"], columns=["ice", "wood"])
     posteriors = pd.DataFrame([[0.4, 0.1], [0.3, 0.2], [0.3, 0.7]], index=["Rain, drizzle", "Wind", "Goose"])
     told = inside.event_scene_words(table, posteriors.set_axis(table.columns, axis=1))
-    assert "→ ice (+1.0); Wind → wood (+0.5)" in told and "over 2 events; for 50% of them" in told
+    assert "→ ice (+1.0); Wind → wood (+0.5)" in told and "over 2 events; for one of them" in told
 
 
 def test_without_events_that_can_be_compared_a_sentence_stands_for_the_map():

@@ -64,6 +64,13 @@ def test_a_readable_table_says_what_is_not_defined(table):
     assert shown.iloc[2][["p (Holm)", "detectable"]].tolist() == ["< 0.001", "–"]
 
 
+def test_what_a_change_does_in_words(table):
+    told = [results.effect(row) for _, row in table.iterrows()]
+    assert told[0] == "lowers the F-score by **2.5** points (1.0 to 4.0)"
+    assert told[1].startswith("changes the F-score by **+0.5** points (") and told[1].endswith(", which is not certain")
+    assert told[2].startswith("raises the F-score by **9.0** points (")
+
+
 def test_the_file_behind_a_readable_table_holds_numbers(table, build):
     page = results.show_comparisons({"test": table}, "comparisons").data
     address = re.search(r'href="([^"]+)"', page).group(1)
