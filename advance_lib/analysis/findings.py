@@ -185,5 +185,5 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 def with_badges(markdown: str) -> str:
     """Return a table of verdicts in which the first word of each is a badge, as Sphinx draws it."""
-    colours = {"holds": "success", "fails": "danger", "open": "secondary"}
+    colours = {"holds": "success", "fails": "danger", "open": "muted"}  # "secondary" is too pale on white
     return re.sub(r"\b(holds|fails|open):", lambda word: f"{{bdg-{colours[word[1]]}}}`{word[1]}`", markdown)
