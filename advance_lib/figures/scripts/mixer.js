@@ -9,7 +9,8 @@ const figure = (box, data) => {
 
   const mix = approach => {
     const { seen, heard, bias } = data.approaches[approach];
-    const saw = seen[state.haze][state.photograph], got = heard[state.recording].map(x => state.volume * x);
+    const volume = approach === data.alone ? 1 : state.volume;  // what it adds for no sound is no sound to be turned up
+    const saw = seen[state.haze][state.photograph], got = heard[state.recording].map(x => volume * x);
     const p = softmax(saw.map((x, k) => x + got[k] + bias[k]));
     return { saw, got, p };
   };
@@ -131,7 +132,8 @@ const figure = (box, data) => {
     const whose = named === truth ? 'the photograph’s scene' : named === other.scene ? 'the recording’s scene' : 'a third scene';
     said.replaceChildren(alone ? 'From the photograph alone: ' : 'Together: ', strong(named), `, p = ${number(mixed.p[named])}; `,
       !alone && truth !== other.scene ? `${whose}.` : named === truth ? 'that is right.' : 'that is wrong.');
-    if (data.alone !== null && !alone) {
+    if (alone) said.append(' Its heard part is the same whatever is recorded.');
+    else if (data.alone !== null) {
       said.append(' The network without sound: ', strong(highest(mix(data.alone).p)), '.');
     }
   };

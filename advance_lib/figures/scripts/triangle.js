@@ -185,13 +185,18 @@ const figure = (box, data) => {
     const parts = SCENES.filter(k => p[k] >= 0.005).sort((a, b) => p[b] - p[a]).map(k => `${percent(p[k])} ${data.scenes[k]}`);
     return parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` : data.scenes[p.indexOf(Math.max(...p))];
   };
-  // A clip is named by what it shows: its scene, and where L_E1 alone is least.
+  // A clip is named by what it shows: its scene, and where L_E1 alone is least; scenes below 10 % are not named.
   const clipNames = data.clips.map(clip => {
-    const least = lowest(measured({ ...state, clip, beta: 0 }).flat(), { ...state, clip, beta: 0 });
-    return `${data.scenes[clip.scene]}; L_E1 is least at ${mixture(least)}`;
+    const under = { ...state, clip, beta: 0 }, least = lowest(measured(under).flat(), under);
+    const main = SCENES.filter(k => least[k] >= 0.1).sort((a, b) => least[b] - least[a]).map(k => data.scenes[k]);
+    return `${data.scenes[clip.scene]}; L_E1 is least ${main.length > 1 ? 'between' : 'at'} ${main.join(' and ')}`;
   });
+  const numbered = (name, i) => {
+    const before = clipNames.slice(0, i).filter(other => other === name).length;
+    return before ? `${name} (${before + 1})` : name;
+  };
   const controls = element('div', { class: 'controls' },
-    kit.choice({ label: 'Clip', value: '0', options: clipNames.map((name, i) => [String(i), name]) }, i => { state.clip = data.clips[i]; player.src = state.clip.sound; retell(); }).element,
+    kit.choice({ label: 'Clip', value: '0', options: clipNames.map((name, i) => [String(i), numbered(name, i)]) }, i => { state.clip = data.clips[i]; player.src = state.clip.sound; retell(); }).element,
     element('span', { class: 'played' }, truth, player),
     kit.choice({ label: 'Over the events', value: 'sum', options: [['sum', 'sum (paper)'], ['mean', 'mean (code)']] },
       value => { state.mean = value === 'mean'; retell(); }).element,
