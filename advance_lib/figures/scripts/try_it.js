@@ -132,7 +132,7 @@ const figure = (box, data) => {
 
   const ofExample = () => {
     const kept = [picture.src === photographAt && 'photograph', player.src === soundAt && 'sound'].filter(Boolean);
-    return kept.length === 1 ? ` The ${kept[0]} is the example’s.` : '';
+    return kept.length === 1 ? ` The ${kept[0]} is that of the example.` : '';
   };
   const fetched = async at => (await fetch(at)).blob();
   const picture = kit.element('img', { src: photographAt, alt: `the example, ${example.scene}` });

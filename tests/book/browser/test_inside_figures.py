@@ -96,8 +96,8 @@ def test_the_mixer_says_what_the_library_says(show, pairs):
         assert named == desk.scenes[found.scenes.argmax()]
         said = page.locator(".said").inner_text()
         assert said.startswith(f"{'From the photograph alone' if alone else 'Together'}: {named}, p = ")
-        for control in ("recording", "factor on the heard part"):
-            assert page.get_by_label(control, exact=True).is_disabled() == alone
+        for control in (page.get_by_role("combobox", name="recording", exact=True), page.get_by_label("factor on the")):
+            assert control.is_disabled() == alone
         events = page.locator("table[aria-label*='events heard'] tbody")
         places = [short(EVENTS).index(name) for name in events.locator("th").all_inner_texts()]
         y = expit(desk.teacher[recording])

@@ -112,7 +112,7 @@ def test_half_of_the_example_stays_until_it_is_replaced(opened, network, pair, t
     chosen, accept = ("sound", "audio/*") if kept == "photograph" else ("photograph", "image/*")
     page.locator(f'input[accept="{accept}"]').set_input_files(own[chosen])
     assert recognised(page, 1) == pytest.approx(of_pytorch(network, own["photograph"], own["sound"]), abs=1e-4)
-    page.get_by_text(f"The {kept} is the example’s.").wait_for()
+    page.get_by_text(f"The {kept} is that of the example.").wait_for()
     assert page.locator(".pair img").is_visible() and page.locator(".pair audio").is_visible()
     assert problems == []
 
