@@ -214,5 +214,5 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 def with_badges(markdown: str) -> str:
     """Return a table of verdicts in which the first word of each is a badge, as Sphinx draws it."""
-    colours = {"supported": "success", "refuted": "danger", "undecided": "secondary"}
+    colours = {"supported": "success", "refuted": "danger", "undecided": "muted"}  # "secondary" is too pale on white
     return re.sub(rf"\b({'|'.join(colours)}):", lambda word: f"{{bdg-{colours[word[1]]}}}`{word[1]}`", markdown)

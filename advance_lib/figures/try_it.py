@@ -69,6 +69,11 @@ def try_it(network: HandedOn, about: dict, image: Path | str, sound: Path | str,
     return interactive("try_it", data, still)
 
 
+def runtime_is_here() -> bool:
+    """Tell whether ONNX Runtime Web was fetched, so that the next pages bring it along."""
+    return (build_folder() / RUNTIME).is_dir()
+
+
 def _runtime() -> str:
     """Return the address of the runtime's folder, as seen from a chapter, whether it is there or not."""
     return Path(os.path.relpath(build_folder() / RUNTIME, PACKAGE.parent / "book")).as_posix()

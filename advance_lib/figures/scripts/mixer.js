@@ -9,7 +9,8 @@ const figure = (box, data) => {
 
   const mix = approach => {
     const { seen, heard, bias } = data.approaches[approach];
-    const saw = seen[state.haze][state.photograph], got = heard[state.recording].map(x => state.volume * x);
+    const volume = approach === data.alone ? 1 : state.volume;  // what it adds for no sound is no sound to be turned up
+    const saw = seen[state.haze][state.photograph], got = heard[state.recording].map(x => volume * x);
     const p = softmax(saw.map((x, k) => x + got[k] + bias[k]));
     return { saw, got, p };
   };
@@ -121,26 +122,31 @@ const figure = (box, data) => {
     if (sound.getAttribute('src') !== other.sound) sound.src = other.sound;
     sound.setAttribute('aria-label', `recording of the scene ${sceneOf(state.recording)}, pair ${other.id}`);
     const mixed = mix(state.approach), implied = eventsOf(mixed.p), named = highest(mixed.p), truth = pair.scene;
+    const alone = state.approach === data.alone;  // a network that hears nothing
+    [recording.select, volume.input].forEach(control => { control.disabled = alone; });
+    desk.classList.toggle('alone', alone);
     showScenes(mixed);
     showEvents(implied);
     showLosses(losses(mixed.p, implied));
     const strong = k => element('b', {}, data.scenes[k]);
     const whose = named === truth ? 'the photograph’s scene' : named === other.scene ? 'the recording’s scene' : 'a third scene';
-    said.replaceChildren('Together: ', strong(named), `, p = ${number(mixed.p[named])}; `,
-      truth !== other.scene ? `${whose}.` : named === truth ? 'that is right.' : 'that is wrong.');
-    if (data.alone !== null && state.approach !== data.alone) {
+    said.replaceChildren(alone ? 'From the photograph alone: ' : 'Together: ', strong(named), `, p = ${number(mixed.p[named])}; `,
+      !alone && truth !== other.scene ? `${whose}.` : named === truth ? 'that is right.' : 'that is wrong.');
+    if (alone) said.append(' Its heard part is the same whatever is recorded.');
+    else if (data.alone !== null) {
       said.append(' The network without sound: ', strong(highest(mix(data.alone).p)), '.');
     }
   };
   const change = what => { Object.assign(state, what); show(); };
 
-  box.append(element('div', { class: 'mixer' },
+  const desk = element('div', { class: 'mixer' },
     presets.length ? element('div', { class: 'controls' }, ...presets) : '',
     approach.element,
     element('div', { class: 'sources' },
       element('div', {}, photograph.element, element('span', { class: 'photograph' }, image, veil), haze.element),
       element('div', {}, recording.element, sound, volume.element, said, weighed)),
-    element('div', { class: 'results' }, parts), heards));
+    element('div', { class: 'results' }, parts), heards);
+  box.append(desk);
   if (data.presets.length) {
     const [{ photograph: one, recording: other }] = data.presets;
     photograph.select.value = one;

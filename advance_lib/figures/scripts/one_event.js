@@ -12,9 +12,7 @@ const figure = (box, data) => {
     return { C: [C, slope], T2C: [T * T * C, T * T * slope], SQ: [(s - t) ** 2 / 8, (s - t) / 4] };
   };
   const students = Array.from({ length: 201 }, (_, i) => -MOST + (2 * MOST * i) / 200);
-  const names = {
-    C: ['C'], T2C: ['T', svg('tspan', { dy: -4, 'font-size': 9 }, '2'), svg('tspan', { dy: 4 }, 'C')], SQ: ['SQ/8'],
-  };
+  const names = { C: 'C', T2C: 'T²C', SQ: 'SQ/8' };
 
   // A panel: both axes, the curves, and a mark on each where the student is.
   const panel = (which, label) => {
@@ -67,7 +65,7 @@ const figure = (box, data) => {
         while (taken.some(other => Math.abs(other.level - level) < 13 && Math.abs(other.at - x(s)) < 40)) level += 13;
         taken.push({ level, at: x(s) });
         return svg('text', { class: `name ${name}`, x: x(s) + 6 * towards, y: level, 'text-anchor': towards > 0 ? 'start' : 'end' },
-          ...names[name].map(part => part.cloneNode?.(true) ?? part));
+          names[name]);
       });
       marks.replaceChildren(...texts, ...['SQ', 'C'].map(name =>
         svg('circle', { class: `mark ${name}`, cx: x(s), cy: y(now[name][which]), r: 4.5 })));
@@ -86,11 +84,11 @@ const figure = (box, data) => {
   const temperature = slider('Temperature, T', 'temperature', -0.3, 2, 0.05, {
     value: Math.log10(state.temperature), at: position => 10 ** position, say: T => number(T, T < 10 ? 1 : 0),
   });
-  const labels = { C: ['C at T'], T2C: ['T', element('sup', {}, '2'), 'C'], SQ: ['SQ/8'] };
+  const labels = { ...names, C: 'C at T' };
   const cells = {};
   const table = element('table', { class: 'numbers' },
     element('thead', {}, element('tr', {}, element('td', {}), ...['distance', 'slope'].map(text => element('th', { scope: 'col' }, text)))),
-    element('tbody', {}, ...Object.entries(labels).map(([row, name]) => element('tr', {}, element('th', { scope: 'row', class: row }, ...name),
+    element('tbody', {}, ...Object.entries(labels).map(([row, name]) => element('tr', {}, element('th', { scope: 'row', class: row }, name),
       ...[0, 1].map(which => (cells[`${row} ${which}`] = element('td', { 'data-cell': `${row} ${which}` })))))));
   const said = element('p', { class: 'said', role: 'status' });
 
@@ -112,9 +110,10 @@ const figure = (box, data) => {
       : ['At ', element('i', {}, 'T'), ` = ${number(T, T < 10 ? 1 : 0)}, `, element('i', {}, 'T'), '²', element('i', {}, 'C'),
         ' is ', element('b', {}, share(0)), ' of SQ/8, and its slope ', element('b', {}, share(1)), ' of that of SQ/8.']));
   };
-  box.append(element('div', { class: 'controls' }, teacher.element, student.element, temperature.element),
+  box.append(element('p', { class: 'hint' }, 'Drag the dot, or use the sliders. Try ', element('i', {}, 'T'), ' = 10.'),
+    element('div', { class: 'controls' }, teacher.element, student.element, temperature.element),
     element('div', { class: 'halves' }, ...panels.map(panel => panel.element)),
-    element('p', { class: 'lines-key' }, `Thin lines: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}`),
+    element('p', { class: 'lines-key' }, `Dashed: SQ/8. Dotted: C at T. Thick: T²C. Thin: T²C at T = ${OTHERS.slice(0, -1).join(', ')} and ${OTHERS.at(-1)}.`),
     element('div', { class: 'below' }, table, said));
   draw();
 };

@@ -14,13 +14,13 @@ const figure = (box, data) => {
     const x = Math.log(kept(p)) - Math.log1p(-kept(p));
     return sigmoid(heard) * (heard - x) + softplus(x) - softplus(heard);
   };
-  const losses = p => {
-    const { clip } = state, events = compound(p), d = data.relevance[clip.scene];
+  const losses = (p, { clip, beta, mean, alpha, supervised } = state) => {
+    const events = compound(p), d = data.relevance[clip.scene];
     const sum = events.reduce((sum, event, i) => sum + divergence(clip.heard[i], event), 0);
-    const e1 = state.mean ? sum / events.length : sum;
+    const e1 = mean ? sum / events.length : sum;
     const e2 = 1 - dot(events, d) / (Math.hypot(...events) * Math.hypot(...d));
-    const e = e1 + state.beta * e2, s = -Math.log(p[clip.scene]);
-    return { e1, e2, e, s, total: state.supervised ? s + state.alpha * e : e };
+    const e = e1 + beta * e2, s = -Math.log(p[clip.scene]);
+    return { e1, e2, e, s, total: supervised ? s + alpha * e : e };
   };
   const slopes = p => {  // of the total, by the logits of p(s)
     const { clip } = state, events = compound(p), d = data.relevance[clip.scene];
@@ -47,13 +47,13 @@ const figure = (box, data) => {
     return path;
   };
   // From the best point of the grid, ever smaller exchanges between two scenes, as long as they help.
-  const lowest = grid => {
+  const lowest = (grid, under = state) => {
     let best = grid.reduce((best, point) => (point.value < best.value ? point : best));
     for (let step = 0.5 / CELLS; step > 1e-5;) {
       const moves = SCENES.flatMap(a => SCENES.filter(b => b !== a).map(b => {
         const p = [...best.p], moved = Math.min(step, p[b]);
         p[a] += moved; p[b] -= moved;
-        return { p, value: losses(p).total };
+        return { p, value: losses(p, under).total };
       })).filter(point => point.value < best.value);
       if (moves.length) best = moves.reduce((best, point) => (point.value < best.value ? point : best));
       else step /= 2;
@@ -76,13 +76,13 @@ const figure = (box, data) => {
   const joined = points => points.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(' ');
 
   // Contours: the triangle is cut into small ones, on each of which the loss is taken as linear.
-  const measured = () => {
+  const measured = (under = state) => {
     const rows = [];
     for (let a = 0; a <= CELLS; a++) {
       rows.push([]);
       for (let b = 0; a + b <= CELLS; b++) {
         const p = [a / CELLS, b / CELLS, (CELLS - a - b) / CELLS];
-        rows[a].push({ p, xy: place(p), value: Math.min(losses(p).total, 1e9) });
+        rows[a].push({ p, xy: place(p), value: Math.min(losses(p, under).total, 1e9) });
       }
     }
     return rows;
@@ -117,7 +117,7 @@ const figure = (box, data) => {
 
   // Names of the losses, and numbers.
   const sub = name => [element('i', {}, 'L'), element('sub', {}, name)];
-    const weight = value => (value === 0 ? '0' : value >= 1 ? number(value, value < 10 ? 1 : 0) : String(Number(value.toPrecision(1))));
+  const weight = value => (value === 0 ? '0' : value >= 1 ? number(value, value < 10 ? 1 : 0) : String(Number(value.toPrecision(1))));
   const percent = value => `${Math.round(100 * value)}\u00a0%`;
 
   // What stands on the page.
@@ -155,7 +155,7 @@ const figure = (box, data) => {
     moveTo(at(x, y));
   });
 
-  const columns = { point: 'the point', end: 'after descent', least: 'minimum', truth: 'true scene' };
+  const columns = { point: 'point', end: 'descent', least: 'minimum', truth: 'truth' };
   const rows = {
     ...Object.fromEntries(SCENES.map(k => [`p${k}`, [element('i', {}, 'p'), `(${data.scenes[k]})`]])),
     e1: sub('E1'), e2: sub('E2'), e: sub('E'), s: sub('s'),
@@ -181,10 +181,22 @@ const figure = (box, data) => {
     strength.element.hidden = !added.checked;
     retell();
   } });
+  const mixture = p => {
+    const parts = SCENES.filter(k => p[k] >= 0.005).sort((a, b) => p[b] - p[a]).map(k => `${percent(p[k])} ${data.scenes[k]}`);
+    return parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` : data.scenes[p.indexOf(Math.max(...p))];
+  };
+  // A clip is named by what it shows: its scene, and where L_E1 alone is least; scenes below 10 % are not named.
+  const clipNames = data.clips.map(clip => {
+    const under = { ...state, clip, beta: 0 }, least = lowest(measured(under).flat(), under);
+    const main = SCENES.filter(k => least[k] >= 0.1).sort((a, b) => least[b] - least[a]).map(k => data.scenes[k]);
+    return `${data.scenes[clip.scene]}; L_E1 is least ${main.length > 1 ? 'between' : 'at'} ${main.join(' and ')}`;
+  });
+  const numbered = (name, i) => {
+    const before = clipNames.slice(0, i).filter(other => other === name).length;
+    return before ? `${name} (${before + 1})` : name;
+  };
   const controls = element('div', { class: 'controls' },
-    kit.choice({
-      label: 'Clip', value: '0', options: data.clips.map((clip, i) => [String(i), `${data.scenes[clip.scene]}, pair ${clip.id}`]),
-    }, i => { state.clip = data.clips[i]; player.src = state.clip.sound; retell(); }).element,
+    kit.choice({ label: 'Clip', value: '0', options: clipNames.map((name, i) => [String(i), numbered(name, i)]) }, i => { state.clip = data.clips[i]; player.src = state.clip.sound; retell(); }).element,
     element('span', { class: 'played' }, truth, player),
     kit.choice({ label: 'Over the events', value: 'sum', options: [['sum', 'sum (paper)'], ['mean', 'mean (code)']] },
       value => { state.mean = value === 'mean'; retell(); }).element,
@@ -199,10 +211,6 @@ const figure = (box, data) => {
     kit.button('After descent', () => moveTo(within(descent(state.p).at(-1)))));
   player.src = state.clip.sound;
 
-  const mixture = p => {
-    const parts = SCENES.filter(k => p[k] >= 0.005).sort((a, b) => p[b] - p[a]).map(k => `${percent(p[k])} ${data.scenes[k]}`);
-    return parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` : `${data.scenes[p.indexOf(Math.max(...p))]} alone`;
-  };
   const beside = (mark, text, [x, y]) => {
     mark.setAttribute('transform', `translate(${x},${y})`);
     const low = y > corners[1][1] - 20, right = (x > WIDTH / 2) !== low;  // outwards, where there is room
@@ -320,7 +328,9 @@ const figure = (box, data) => {
   };
 
   const moveTo = p => { state.p = p; retellPoint(); };
-  box.append(controls, element('div', { class: 'halves' },
+  const hint = element('p', { class: 'hint' }, 'Drag the dot, or use the arrow keys. Try: go to the true scene; add ', ...sub('s'),
+    '; compare sum and mean.');
+  box.append(hint, controls, element('div', { class: 'halves' },
     element('div', {}, title, drawing, buttons),
     element('div', {}, element('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Losses' }, table),
       element('p', { class: 'title' }, 'The events that decide'), strip)), said);

@@ -89,7 +89,7 @@ const figure = (box, data) => {
   // ---- the network, fetched when it is first asked
   let session;
   const opened = () => session ??= new Promise((done, failed) => {
-    const missing = () => failed(Error('ONNX Runtime Web is not part of this copy of the book: run make try'));
+    const missing = () => failed(Error('this copy of the book lacks ONNX Runtime Web: run make try, then make book'));
     document.head.append(kit.element('script', { src: `${runtimeAt}/ort.wasm.min.js`, load: done, error: missing }));
   }).then(() => {
     ort.env.wasm.numThreads = 1; // more would need headers that a plain server does not send
@@ -98,14 +98,10 @@ const figure = (box, data) => {
   }).catch(error => { session = null; throw error; });
 
   const recognise = async () => {
-    const { photograph, samples } = given;
-    picture.hidden = !photograph;
-    player.hidden = !samples;
-    if (!photograph || !samples) {
-      answers.replaceChildren();
-      return say(`Now ${photograph ? 'a sound' : 'a photograph'}.`);
-    }
     say('Recognising …');
+    given.photograph ??= await pixelsOf(await fetched(photographAt)); // the example's, until one's own is there
+    given.samples ??= await samplesOf(await fetched(soundAt));
+    const { photograph, samples } = given;
     const network = await opened();
     const found = await network.run({
       samples: new ort.Tensor('float32', samples, [length]),
@@ -113,7 +109,7 @@ const figure = (box, data) => {
     });
     const named = name => about[name].map((text, i) => [text, found[name].data[i]]).sort((a, b) => b[1] - a[1]);
     show(named('scenes'), named('events'));
-    say(`Recognised in this page: ${named('scenes')[0][0]}.`);
+    say(`Recognised in this page: ${named('scenes')[0][0]}.${ofExample()}`);
     box.dataset.recognised = Number(box.dataset.recognised ?? 0) + 1;
   };
 
@@ -134,6 +130,11 @@ const figure = (box, data) => {
       kit.element('data', { value }, `${kit.number(100 * value, 1)} %`)))));
   const show = (scenes, events) => answers.replaceChildren(list('p(scene)', scenes), list('p(event)', events));
 
+  const ofExample = () => {
+    const kept = [picture.src === photographAt && 'photograph', player.src === soundAt && 'sound'].filter(Boolean);
+    return kept.length === 1 ? ` The ${kept[0]} is that of the example.` : '';
+  };
+  const fetched = async at => (await fetch(at)).blob();
   const picture = kit.element('img', { src: photographAt, alt: `the example, ${example.scene}` });
   const player = kit.element('audio', { controls: true, preload: 'metadata', src: soundAt });
   const seen = async (blob, alt) => {
@@ -148,15 +149,15 @@ const figure = (box, data) => {
     await recognise();
   };
 
-  const file = (label, accept, taken) => kit.element('label', { class: 'file' }, kit.element('span', {}, label),
-    kit.element('input', { type: 'file', accept, change: attempt(async event => {
-      if (event.target.files.length) await taken(event.target.files[0]);
-    }) }));
+  const file = (accept, taken) => kit.element('input', { type: 'file', accept, change: attempt(async event => {
+    if (event.target.files.length) await taken(event.target.files[0]);
+  }) });
+  const photographFile = file('image/*', blob => seen(blob, 'your photograph')), soundFile = file('audio/*', blob => heard(blob));
+  const labelled = (text, input) => kit.element('label', { class: 'file' }, kit.element('span', {}, text), input);
   const useExample = kit.button('Use the example', attempt(async () => {
     say('Reading the example …');
-    const [photograph, sound] = await Promise.all([photographAt, soundAt].map(
-      async at => (await fetch(at)).blob()));
-    [given.photograph, given.samples] = await Promise.all([pixelsOf(photograph), samplesOf(sound)]);
+    [given.photograph, given.samples] = [null, null];
+    [photographFile.value, soundFile.value] = ['', ''];
     [picture.src, picture.alt, player.src] = [photographAt, `the example, ${example.scene}`, soundAt];
     await recognise();
   }));
@@ -176,6 +177,7 @@ const figure = (box, data) => {
     canvas.getContext('2d').drawImage(video, 0, 0);
     released(video.srcObject);
     [video.srcObject, video.hidden, camera.textContent] = [null, true, 'Use the camera'];
+    [picture.hidden, photographFile.value] = [false, ''];
     await seen(await new Promise(done => canvas.toBlob(done, 'image/png')), 'your photograph, from the camera');
   }));
   let recorder = null;
@@ -195,6 +197,7 @@ const figure = (box, data) => {
       clearInterval(clock);
       released(stream);
       [recorder, microphone.textContent] = [null, `Record ${about.seconds} seconds`];
+      soundFile.value = '';
       await heard(new Blob(parts, { type: parts[0]?.type }));
     });
     recorder.start();
@@ -203,16 +206,16 @@ const figure = (box, data) => {
 
   box.append(
     kit.element('div', { class: 'pair' },
-      kit.element('div', {}, picture, video, file('A photograph from above', 'image/*', blob => seen(blob, 'your photograph')),
+      kit.element('div', {}, picture, video, labelled('A photograph from above', photographFile),
         ...devices ? [camera] : []),
-      kit.element('div', {}, player, file(`A sound, ${about.seconds} s of it`, 'audio/*', heard), ...devices ? [microphone] : []),
+      kit.element('div', {}, player, labelled(`A sound, ${about.seconds} s of it`, soundFile), ...devices ? [microphone] : []),
     ),
     useExample, status, answers);
   show(example.scenes, example.events);
   say('The example, as PyTorch recognised it when the book was built.');
   if (location.protocol === 'file:') {
     box.querySelectorAll('button, input').forEach(control => { control.disabled = true; });
-    say('Opened from a disk: browsers do not let such a page read a network. Run make serve, and open the address that it prints. '
+    say('A page that was opened from a disk may not load the network: run make serve, and open the address that it prints. '
       + status.textContent);
   }
 };

@@ -111,8 +111,8 @@ const figure = (box, data) => {
     result.replaceChildren(
       element('strong', { class: now.verdict }, `${SYMBOLS[now.verdict]} ${now.verdict}`),
       ` ${experiments.length ? `Experiment ${experiments.length}` : 'As measured'}: ${number(difference, 1, true)} points `
-      + `(${interval(now)}), corrected p ${p(now.p)}`
-      + (row.helps ? '.' : `; that a gain of ${number(margin, 1)} or more is there: corrected p ${p(now.pBelow)}.`));
+      + `(${interval(now)}), corrected p ${p(now.p)}.`
+      + (row.helps ? '' : ` Against a gain of ${number(margin, 1)} point${margin === 1 ? '' : 's'} or more: corrected p ${p(now.pBelow)}.`));
     const counts = { supported: 0, refuted: 0, undecided: 0 };
     const verdicts = experiments.map(found => judged(found).verdict);
     verdicts.forEach(verdict => { counts[verdict] += 1; });
@@ -120,7 +120,6 @@ const figure = (box, data) => {
       element('th', { scope: 'row' }, `${SYMBOLS[verdict]} ${verdict}`), element('td', {}, String(count)),
       element('td', {}, experiments.length ? `${number(100 * count / experiments.length, 0)} %` : '–'))));
     draw(difference, now, verdicts);
-    for (const one of familyList.select.options) one.textContent = sizes()[one.value];
   };
 
   const dotted = (at, { low, high }, y, r, look) => [
@@ -160,16 +159,26 @@ const figure = (box, data) => {
     show();
   };
 
-  const sizes = () => {
-    const table = source.rows.filter(one => one.where === row.where), alone = questions([row]);
+  // The families to choose from; a table with one claim, or with all of the source, is no family of its own.
+  const families = () => {
+    const table = source.rows.filter(one => one.where === row.where);
     const count = rows => `${questions(rows)} question${questions(rows) > 1 ? 's' : ''}`;
-    return { claim: `${alone}: this claim alone`, table: `${count(table)}: ${row.where}`,
-      source: `${count(source.rows)}: all claims of the source`,
-      double: `${2 * questions(source.rows)} questions: as many again, in which nothing is found` };
+    const why = rows => (questions(rows) > rows.length ? ': “no better” asks two' : '');
+    const all = (rows, of) => `all ${rows.length} claims of ${of} (${count(rows)}${why(rows)})`;
+    return [
+      ['claim', `this claim alone (${count([row])}${why([row])})`],
+      ...(table.length > 1 && table.length < source.rows.length ? [['table', all(table, row.where)]] : []),
+      ['source', all(source.rows, 'this source')],
+      ['double', 'the same, and as many questions again without an effect'],
+    ];
   };
+  const optionsOf = (pairs, chosen) => pairs.map(([key, text]) => element('option', { value: key, selected: key === chosen }, text));
   const claims = () => source.rows.map(one => [one.claim, `${one.where}: ${one.claim}`]);
   const change = () => {
     anew();
+    if (!families().some(([key]) => key === family)) family = 'source';
+    familyList.select.replaceChildren(...optionsOf(families(), family));
+    marginSlider.input.disabled = row.helps;
     again.disabled = !row.error || !row.over_locations;
     train.disabled = !row.error || !row.over_seeds;
     hundred.disabled = !row.error;
@@ -187,12 +196,11 @@ const figure = (box, data) => {
     options: data.sources.map((one, at) => [String(at), one.label]) }, at => {
     source = data.sources[Number(at)];
     row = source.rows.find(one => one.claim === row.claim) ?? source.rows[0];
-    claimList.select.replaceChildren(...claims().map(([key, text]) =>
-      element('option', { value: key, selected: key === row.claim }, text)));
+    claimList.select.replaceChildren(...optionsOf(claims(), row.claim));
     change();
   });
   const familyList = choice({ label: 'questions in the family (Holm)', value: family,
-    options: Object.entries(sizes()) }, chosen => { family = chosen; show(); });
+    options: families() }, chosen => { family = chosen; show(); });
   const levelSlider = slider({ label: 'significance level', min: 0, max: LEVELS.length - 1, step: 1,
     value: LEVELS.indexOf(level), at: place => LEVELS[place], say: String }, value => { level = value; show(); });
   const marginSlider = slider({ label: 'margin in points', min: 0, max: 5, step: 0.1, value: margin,

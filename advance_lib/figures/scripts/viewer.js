@@ -51,7 +51,7 @@ const figure = (box, data) => {
       element('p', { class: 'legend' }, svg('svg', { viewBox: '0 0 12 12', 'aria-hidden': 'true' },
         svg('circle', { class: 'ring below', cx: 6, cy: 6, r: 4 }), svg('circle', { class: 'ring above', cx: 6, cy: 6, r: 4 })), 'highest point of the map'),
       data.pairs.some(pair => pair.outline) ? element('p', { class: 'legend' }, svg('svg', { viewBox: '0 0 12 12', 'aria-hidden': 'true' },
-        svg('path', { class: 'edge below', d: 'M0 6H12' }), svg('path', { class: 'edge above', d: 'M0 6H12' })), 'outline of the object, where one is known') : ''),
+        svg('path', { class: 'edge below', d: 'M0 6H12V13H0Z' }), svg('path', { class: 'edge above', d: 'M0 6H12V13H0Z' })), 'the object, tinted, where its outline is known') : ''),
     element('div', { class: 'strip' }, pictures.element)));
   show();
 };

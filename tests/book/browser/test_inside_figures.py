@@ -9,7 +9,7 @@ import pytest
 from checks import ROOT
 from scipy.special import expit
 
-from advance_lib.analysis.mixing import mixture
+from advance_lib.analysis.mixing import ALONE, mixture
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.figures.events import short
 from advance_lib.figures.explorer import explorer
@@ -70,11 +70,14 @@ def test_the_mixer_says_what_the_library_says(show, pairs):
     for _ in range(10):
         which, photograph, recording = random.integers(3), *random.integers(len(pairs), size=2)
         level, volume = int(random.integers(6)), float(random.choice([0, 0.55, 1, 2]))
-        page.locator(".tabs input").nth(which).check()
+        page.locator(".tabs input").nth(1).check()  # of both senses: with the photograph alone, no sound is chosen
         for label, value in (("photograph", photograph), ("recording", recording)):
             page.get_by_role("combobox", name=label, exact=True).select_option(str(value))
         page.get_by_label("haze over the photograph").fill(str(level))
         page.get_by_label("factor on the heard part").fill(str(volume))
+        page.locator(".tabs input").nth(which).check()
+        alone = desk.cells[which] == ALONE
+        volume = 1 if alone else volume
         found = mixture(desk, desk.cells[which], photograph, recording, volume, level)
         scenes = page.locator("table[aria-label*='both parts'] tbody")
         seen, heard, p = (numbers(scenes.locator(f"td:nth-child({column})")) for column in (2, 3, 5))
@@ -91,6 +94,10 @@ def test_the_mixer_says_what_the_library_says(show, pairs):
         assert losses[2] == pytest.approx(found.from_direction, abs=1e-6)
         named = page.locator(".said b").first.inner_text()
         assert named == desk.scenes[found.scenes.argmax()]
+        said = page.locator(".said").inner_text()
+        assert said.startswith(f"{'From the photograph alone' if alone else 'Together'}: {named}, p = ")
+        for control in (page.get_by_role("combobox", name="recording", exact=True), page.get_by_label("factor on the")):
+            assert control.is_disabled() == alone
         events = page.locator("table[aria-label*='events heard'] tbody")
         places = [short(EVENTS).index(name) for name in events.locator("th").all_inner_texts()]
         y = expit(desk.teacher[recording])

@@ -96,6 +96,24 @@ def test_the_example_and_files_of_the_reader_are_recognised_as_by_pytorch(opened
         soundfile.write(sound, np.tile(clip, (3, 1)), rate, subtype="PCM_16")
         page.locator('input[accept="audio/*"]').set_input_files(sound)
         assert recognised(page, times) == pytest.approx(of_pytorch(network, other, sound), abs=1e-4)
+    page.get_by_role("button", name="Use the example").click()
+    assert recognised(page, 6) == pytest.approx(expected, abs=1e-4)
+    assert not any(page.locator("input[type=file]").evaluate_all("inputs => inputs.map(input => input.files.length)"))
+    assert problems == []
+
+
+@pytest.mark.parametrize("kept", ["photograph", "sound"])
+def test_half_of_the_example_stays_until_it_is_replaced(opened, network, pair, tmp_path, kept):
+    page, problems = opened
+    own = {"photograph": tmp_path / "own.png", "sound": tmp_path / "own.wav"}
+    Image.fromarray(np.random.default_rng(4).integers(0, 256, (SIDE, 40, 3), np.uint8)).save(own["photograph"])
+    soundfile.write(own["sound"], np.random.default_rng(5).normal(0, 0.1, 3 * RATE), RATE, subtype="FLOAT")
+    own[kept] = pair[kept == "sound"]
+    chosen, accept = ("sound", "audio/*") if kept == "photograph" else ("photograph", "image/*")
+    page.locator(f'input[accept="{accept}"]').set_input_files(own[chosen])
+    assert recognised(page, 1) == pytest.approx(of_pytorch(network, own["photograph"], own["sound"]), abs=1e-4)
+    page.get_by_text(f"The {kept} is that of the example.").wait_for()
+    assert page.locator(".pair img").is_visible() and page.locator(".pair audio").is_visible()
     assert problems == []
 
 
@@ -103,10 +121,10 @@ def test_camera_and_microphone(opened):
     page, problems = opened
     page.get_by_role("button", name="Use the camera").click()
     page.get_by_role("button", name="Take the photograph").click()
-    page.get_by_text("Now a sound.").wait_for()
+    recognised(page, 1)  # with the example's sound
     page.get_by_role("button", name="Record 10 seconds").click()
     page.get_by_role("button", name="Stop (7 s left)").click()
-    found = recognised(page, 1)
+    found = recognised(page, 2)
     assert sum(value for name, value in found.items() if name in ABOUT["scenes"]) == pytest.approx(1, abs=1e-5)
     assert problems == []
 

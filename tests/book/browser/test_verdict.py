@@ -53,7 +53,8 @@ def source(seed, seeds=5, locations=30):
 
 @pytest.fixture(scope="module")
 def sources():
-    return {"five seeds": source(1), "one seed": source(2, seeds=1), "one place": source(3, locations=1)}
+    made = {"five seeds": source(1), "one seed": source(2, seeds=1), "one place": source(3, locations=1)}
+    return made | {"one table": made["five seeds"].query("where == 'Table 1'")}
 
 
 @pytest.fixture
@@ -85,10 +86,8 @@ def expected(row, helps):
     )
     symbol = {"supported": "✓", "refuted": "✗", "undecided": "○"}[row["verdict"]]
     span = f"{low} to {high}" if low else "no interval"
-    further = "." if helps else f"; that a gain of 1.0 or more is there: corrected p {p(row['p_margin_holm'])}."
-    return (
-        f"{symbol} {row['verdict']} As measured: {difference} points ({span}), corrected p {p(row['p_holm'])}{further}"
-    )
+    told = f"{symbol} {row['verdict']} As measured: {difference} points ({span}), corrected p {p(row['p_holm'])}."
+    return told if helps else f"{told} Against a gain of 1.0 point or more: corrected p {p(row['p_margin_holm'])}."
 
 
 @pytest.mark.parametrize("number", range(3), ids=["five seeds", "one seed", "one place"])
@@ -148,6 +147,30 @@ def test_everything_can_be_done_by_keyboard(machine):
     machine.get_by_role("slider", name="significance level").focus()
     machine.keyboard.press("ArrowRight")
     assert machine.get_by_role("slider", name="significance level").get_attribute("aria-valuetext") == "0.1"
+
+
+def test_no_family_is_offered_twice_and_the_margin_where_it_is_asked(machine):
+    families = machine.get_by_role("combobox", name="questions in the family").locator("option")
+    claims, margin = machine.get_by_role("combobox", name="claim", exact=True), machine.get_by_label("margin in points")
+    asked = {where: sum(2 - claim.helps for claim in CLAIMS if where in ("", claim.where)) for where in ("", "Table 1")}
+    for number, where, offered in ((0, "", 4), (3, "Table 1", 3)):
+        machine.get_by_role("combobox", name="source of data", exact=True).select_option(str(number))
+        for claim in CLAIMS:
+            if where in ("", claim.where):
+                claims.select_option(claim.text)
+                assert margin.is_disabled() == claim.helps
+                assert f"({1 if claim.helps else 2} question" in families.first.inner_text()
+                alone = sum(other.where == claim.where for other in CLAIMS) == 1
+                assert families.count() == offered - alone
+        assert f"this source ({asked[where]} questions" in families.nth(-2).inner_text()
+
+
+def test_a_family_that_a_source_lacks_gives_way_to_the_whole(machine):
+    family = machine.get_by_role("combobox", name="questions in the family")
+    family.select_option("table")
+    before = machine.locator(".result").inner_text()
+    machine.get_by_role("combobox", name="source of data", exact=True).select_option("3")  # the same numbers
+    assert family.input_value() == "source" and machine.locator(".result").inner_text() == before
 
 
 def test_what_cannot_vary_cannot_be_drawn(machine):
