@@ -104,13 +104,19 @@ def verdicts() -> pd.DataFrame:
             rows[text][column] = _verdict(verdict, least)
         best = _best_transfer(source)
         verdict = "undecided" if not _is_certain(best) else "supported" if best["difference"] > 0 else "refuted"
-        rows[ABOVE_IMAGE][column] = _verdict(verdict, best)
+        rows[ABOVE_IMAGE][column] = _verdict(verdict, best) + _fewer_seeds(source, ", {}")
     return pd.DataFrame(rows).T.rename_axis("the paper says")
 
 
 def _verdict(verdict: str, row: Mapping) -> str:
     amount, low, high = _numbers([row[name] for name in ("difference", "low", "high")], "+.1f")
     return f"{verdict}: {amount} ({low}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high})"
+
+
+def _fewer_seeds(source: str, form: str) -> str:
+    """Return a remark where `studies.baselines` has not as many seeds as the tables; ``""`` where it has."""
+    seeds, of_tables = (len(_kept(study, source)[0]["seeds"]) for study in ("baselines", "tables"))
+    return form.format(f"{seeds}\N{NO-BREAK SPACE}seeds") if seeds != of_tables else ""
 
 
 def _against_image(source: str) -> dict[str, dict]:
@@ -173,8 +179,8 @@ def without_events() -> str:
         simple = max(ours.values(), key=lambda row: row["f_other"])
         above |= {named(cell) for cell, row in rows.items() if _is_certain(row) and row["difference"] > 0}
         told.append(
-            f"on {data} the photograph alone has {best['f_other'] - best['difference']:.1f}, {named(simple['other'])} "
-            f"{simple['f_other']:.1f}, the best transfer, {named(best['other'])}, {best['f_other']:.1f}"
+            f"on {data}{_fewer_seeds(source, ' ({})')} the photograph alone has "
+            f"{best['f_other'] - best['difference']:.1f}, {named(simple['other'])} {simple['f_other']:.1f}, the best transfer, {named(best['other'])}, {best['f_other']:.1f}"
         )
     certain = f"Certainly better than the photograph alone: {', '.join(sorted(above))}."
     nothing = "Nothing is certainly better than the photograph alone: gains undo the harm of adding sound."

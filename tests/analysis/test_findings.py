@@ -58,7 +58,10 @@ def records(tmp_path, monkeypatch):
     others = [f"{BOTH}Ls", "late fusion", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS)]
     compared = [row("image/Ls", name, 2.0 + n, 0.3) | {"f_other": 50.0 + n} for n, name in enumerate(others)]
     for name in ("baselines-miniature", "baselines-real-pairs-5k"):
-        write_json(tmp_path / f"{name}.json", {"profile": "mini", "code_key": key, "compared": {"exam": compared}})
+        write_json(
+            tmp_path / f"{name}.json",
+            {"profile": "mini", "code_key": key, "seeds": [0], "compared": {"exam": compared}},
+        )
     return tmp_path
 
 
@@ -74,7 +77,10 @@ def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     )
     assert "five of the five" in findings.chosen_weights()
     told = findings.without_events()
-    assert "the photograph alone has 48.0, late fusion 51.0, the best transfer, L_E, 56.0" in told
+    assert (
+        "on the miniature (1\xa0seeds) the photograph alone has 48.0, late fusion 51.0, the best transfer, L_E, 56.0"
+        in told
+    )
     assert "Nothing is certainly better" in told
     assert "9.0 points above" in findings.without_labels() and "20.0" in findings.without_labels()
 
@@ -100,7 +106,7 @@ def test_the_verdicts_are_those_of_the_records(records):
         "supported: +2.0 (+1.0\xa0to\xa0+3.0)",
     ]
     assert set(table.loc["L_SQ|Na helps"][1:]) == {"undecided: +1.0 (+0.0\xa0to\xa0+2.0)"}
-    assert list(table.loc[findings.ABOVE_IMAGE]) == ["+1.7", *["undecided: +8.0 (+7.0\xa0to\xa0+9.0)"] * 2]
+    assert list(table.loc[findings.ABOVE_IMAGE]) == ["+1.7", *["undecided: +8.0 (+7.0\xa0to\xa0+9.0), 1\xa0seeds"] * 2]
     assert "| {bdg-danger}`refuted` −5.0" in findings.with_badges(findings.as_markdown(table))
 
 
