@@ -178,9 +178,10 @@ def without_events() -> str:
         ours = {cell: row for cell, row in rows.items() if cell.removeprefix(BOTH) not in (*PAPER_TRANSFERS, "Ls")}
         simple = max(ours.values(), key=lambda row: row["f_other"])
         above |= {named(cell) for cell, row in rows.items() if _is_certain(row) and row["difference"] > 0}
+        alone, other = best["f_other"] - best["difference"], f"{named(simple['other'])} {simple['f_other']:.1f}"
         told.append(
-            f"on {data}{_fewer_seeds(source, ' ({})')} the photograph alone has "
-            f"{best['f_other'] - best['difference']:.1f}, {named(simple['other'])} {simple['f_other']:.1f}, the best transfer, {named(best['other'])}, {best['f_other']:.1f}"
+            f"on {data}{_fewer_seeds(source, ' ({})')} the photograph alone has {alone:.1f}, {other}, the best "
+            f"transfer, {named(best['other'])}, {best['f_other']:.1f}"
         )
     certain = f"Certainly better than the photograph alone: {', '.join(sorted(above))}."
     nothing = "Nothing is certainly better than the photograph alone: gains undo the harm of adding sound."
