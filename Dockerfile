@@ -5,11 +5,12 @@ FROM python:3.12-slim AS system
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git make \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --shell /bin/bash reader
+    && useradd --create-home --shell /bin/bash reader \
+    && install --directory --owner=reader --group=reader /companion
 USER reader
 
 FROM system AS companion
-WORKDIR /home/reader/companion
+WORKDIR /companion
 # What changes seldom comes first. PyTorch's wheels for Linux carry libraries of CUDA, which no CPU needs: most of the image.
 COPY --chown=reader:reader requirements.txt ./
 RUN python -m venv .venv \

@@ -316,30 +316,11 @@ def listen(arguments: argparse.Namespace) -> None:
         return {names[i]: y for i, y in zip(top.indices.tolist(), top.values.tolist(), strict=True)}
 
     if many:
-        _listen_to_many(arguments, heard)
+        from advance_lib.analysis.many_pairs import hear_all
+
+        _write_table(hear_all(arguments.sound, heard), arguments.to)
     else:
         _bars(f"heard in {arguments.sound.name}", heard(*clip))
-
-
-def _listen_to_many(arguments: argparse.Namespace, heard) -> None:
-    import pandas as pd
-    from tqdm import tqdm
-
-    from advance_lib.analysis.many_pairs import files_below
-    from advance_lib.data.media import SOUND_SUFFIXES, MediaError, read_clip
-
-    rows = []
-    if not (sounds := files_below(arguments.sound, SOUND_SUFFIXES)):
-        raise UserError(f"{arguments.sound}: no recording in it; recordings end in {', '.join(SOUND_SUFFIXES)}")
-    for path in tqdm(sounds, "listening", leave=False):
-        row = {"sound": path.relative_to(arguments.sound).as_posix(), "events": "", "y": "", "problem": ""}
-        try:
-            found = heard(*read_clip(path))
-            row |= {"events": ";".join(found), "y": ";".join(f"{y:.3f}" for y in found.values())}
-        except MediaError as error:
-            row["problem"] = str(error)
-        rows.append(row)
-    _write_table(pd.DataFrame(rows), arguments.to)
 
 
 def download(arguments: argparse.Namespace) -> None:

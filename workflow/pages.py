@@ -139,7 +139,7 @@ def _copy_linked_files(pages: Path) -> None:
 def _copy_runtime(pages: Path) -> None:
     """Copy what recognises in a page into the site, where it was fetched (``make try``)."""
     if (runtime := build_folder() / RUNTIME).is_dir():
-        shutil.copytree(runtime, pages / "_build" / RUNTIME)
+        shutil.copytree(runtime, pages / "_build" / RUNTIME, dirs_exist_ok=True)
 
 
 def _drop_unused_bundles(pages: Path) -> None:

@@ -12,11 +12,11 @@ from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import BOTH, LEVEL
 from advance_lib.analysis.scores import over_seeds
 from advance_lib.analysis.studies import is_stale, reference
+from advance_lib.analysis.words import group, listed, signed, with_minus
 from advance_lib.experiments.cells import PAPER_TRANSFERS, TABLES, Cell, paper_scores
 
 SOURCES = {"miniature": "the miniature", "real-pairs-5k": "real pairs"}
 OLDER = " (made by older code)"
-WORDS = ("none", "one", "two", "three", "four", "five")
 MOST = "L_E helps most (against the best other one)"
 ABOVE_IMAGE = "The best transfer beats the photograph alone"
 
@@ -31,10 +31,6 @@ def _largest(by_split: Mapping) -> object:
     return by_split[list(by_split)[-1]]  # the exam, where there is one
 
 
-def _numbers(values: Sequence[float], code: str) -> list[str]:
-    return [format(value, code).replace("-", "−") for value in values]
-
-
 def _is_certain(row: Mapping) -> bool:
     return row["p_holm"] < LEVEL
 
@@ -46,12 +42,15 @@ def _how_sure(row: Mapping) -> str:
 def _beside(row: Mapping) -> tuple[str, str]:
     """Return a difference in words, such as ``12.2 points below`` and ``(9.0 to 15.6; certain)``."""
     sign = -1 if row["difference"] < 0 else 1
-    amount, low, high = _numbers([abs(row["difference"]), *sorted((sign * row["low"], sign * row["high"]))], ".1f")
-    return f"{amount} points {'below' if sign < 0 else 'above'}", f"({low} to {high}; {_how_sure(row)})"
+    low, high = (with_minus(f"{end:.1f}") for end in sorted((sign * row["low"], sign * row["high"])))
+    return (
+        f"{abs(row['difference']):.1f} points {'below' if sign < 0 else 'above'}",
+        f"({low} to {high}; {_how_sure(row)})",
+    )
 
 
 def _gain(row: Mapping) -> str:
-    amount, low, high = _numbers([row[name] for name in ("difference", "low", "high")], "+.1f")
+    amount, low, high = (signed(row[name]) for name in ("difference", "low", "high"))
     return f"{amount} points ({low} to {high}; {_how_sure(row)})"
 
 
@@ -90,10 +89,10 @@ def verdicts() -> pd.DataFrame:
     rows = {text: {} for text, _ in asked}
     for text, pairs in asked:
         gains = [paper_scores(other)["fscore"][0] - paper_scores(base)["fscore"][0] for base, other in pairs]
-        rows[text]["the paper, on ADVANCE"] = _numbers([min(gains)], "+.1f")[0]
+        rows[text]["the paper, on ADVANCE"] = signed(min(gains))
     best = max(paper_scores(f"{BOTH}{transfer}")["fscore"][0] for transfer in PAPER_TRANSFERS)
     gain = best - paper_scores("image/Ls")["fscore"][0]
-    rows[ABOVE_IMAGE] = {"the paper, on ADVANCE": _numbers([gain], "+.1f")[0]}
+    rows[ABOVE_IMAGE] = {"the paper, on ADVANCE": signed(gain)}
     for source in SOURCES:
         kept, data = _kept("tables", source)
         claims, column = _claims(kept), f"{data}, {list(kept['claims'])[-1]}, {len(kept['seeds'])} seeds"
@@ -109,7 +108,7 @@ def verdicts() -> pd.DataFrame:
 
 
 def _verdict(verdict: str, row: Mapping) -> str:
-    amount, low, high = _numbers([row[name] for name in ("difference", "low", "high")], "+.1f")
+    amount, low, high = (signed(row[name]) for name in ("difference", "low", "high"))
     return f"{verdict}: {amount} ({low}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high})"
 
 
@@ -150,7 +149,7 @@ def transfers() -> str:
         others = [f"L_{t}" for t, row in rows.items() if t != best and _is_certain(row) and row["difference"] > 0]
         text = f"On {data}, L_{best} changes image + sound by {_gain(rows[best])}"
         if others:
-            text += f", and {', '.join(others)} certainly gain{'s' * (len(others) == 1)} too"
+            text += f", and {listed(others)} certainly gain{'s' * (len(others) == 1)} too"
         told.append(text + (", as in the paper." if best == "E" else f"; L_E, the paper's best, {_gain(rows['E'])}."))
     return f"**The transfers, with the paper's α.** {' '.join(told)}"
 
@@ -160,12 +159,12 @@ def chosen_weights() -> str:
     kept, data = _kept("alpha_beta", "miniature")
     rows = _largest(kept["readings"]["α chosen on validation"])
     rows = [row for row in rows if row["other"].removeprefix(BOTH) in PAPER_TRANSFERS]
-    gaining = sum(_is_certain(row) and row["difference"] > 0 for row in rows)
+    gaining = [named(row["other"]) for row in rows if _is_certain(row) and row["difference"] > 0]
+    who = group(gaining, [named(row["other"]) for row in rows], "transfers", ("certainly gains", "certainly gain"))
     best = max(rows, key=lambda row: row["f_other"])
     return (
-        f"**With an α of its own,** chosen on validation, {WORDS[gaining]} of the five certainly "
-        f"gain{'s' * (gaining == 1)} over image + sound on {data}. The best is {named(best['other'])}, with α = "
-        f"{best['alpha']:g} and an F-score of {best['f_other']:.1f}."
+        f"**With an α of its own,** chosen on validation, {who} over image + sound on {data}. The best is "
+        f"{named(best['other'])}, with α = {best['alpha']:g} and an F-score of {best['f_other']:.1f}."
     )
 
 
@@ -183,9 +182,9 @@ def without_events() -> str:
             f"on {data}{_fewer_seeds(source, ' ({})')} the photograph alone has {alone:.1f}, {other}, the best "
             f"transfer, {named(best['other'])}, {best['f_other']:.1f}"
         )
-    certain = f"Certainly better than the photograph alone: {', '.join(sorted(above))}."
+    certain = above and f"Certainly better than the photograph alone: {listed(sorted(above))}."
     nothing = "Nothing is certainly better than the photograph alone: gains undo the harm of adding sound."
-    return f"**Without any event:** {'; '.join(told)}. {certain if above else nothing}"
+    return f"**Without any event:** {'; '.join(told)}. {certain or nothing}"
 
 
 def without_labels() -> str:
@@ -207,7 +206,7 @@ def findings() -> list[str]:
 
 def written(told: Sequence[str], table: pd.DataFrame | None = None) -> str:
     """Return findings, and a table before them where there is one, as Markdown."""
-    items = "\n".join(f"{number}. {text}" for number, text in enumerate(told, 1)) + "\n"
+    items = "\n".join(f"{place}. {text}" for place, text in enumerate(told, 1)) + "\n"
     return items if table is None else f"{as_markdown(table)}\n{items}"
 
 

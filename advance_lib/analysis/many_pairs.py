@@ -15,7 +15,7 @@ from tqdm import tqdm
 from advance_lib.analysis.one_pair import Recogniser, first_ears
 from advance_lib.cache import UserError
 from advance_lib.data.layout import SENSES
-from advance_lib.data.media import MediaError, read_image
+from advance_lib.data.media import SOUND_SUFFIXES, MediaError, read_clip, read_image
 from advance_lib.data.tables import read_rows
 
 BATCH = 32  # pairs that are held in memory at once
@@ -130,7 +130,7 @@ def recognise_all(
         network, names = teachers[senses]
         for row, y in zip(rows, recogniser.soft_responses(sounds, network), strict=True):
             top = np.argsort(-y)[:events]
-            answers[row] |= {"events": ";".join(names[top]), "y": ";".join(f"{value:.3f}" for value in y[top])}
+            answers[row] |= _joined(dict(zip(names[top], y[top], strict=True)))
 
     for row, (image, sound) in enumerate(tqdm(pairs[["image", "sound"]].to_numpy(), "recognising", leave=False)):
         senses, image, sound, answers[row]["problem"] = _sensed(image, sound, of)
@@ -145,3 +145,34 @@ def recognise_all(
     order = ["senses", "scene", *sorted(probabilities), "events", "y", "problem"]
     table = table.reindex(columns=order).fillna({name: "" for name in order if name not in probabilities})
     return pd.concat([pairs[["id"]], table], axis=1)
+
+
+def hear_all(folder: Path, heard: Callable[[np.ndarray, int], dict[str, float]]) -> pd.DataFrame:
+    """Return what is heard in each recording of a folder.
+
+    Args:
+        folder: searched at any depth.
+        heard: from samples and their rate in Hz to events and their probabilities, the most probable first.
+
+    Returns:
+        A row for each recording: columns sound, its path in the folder; events and y, as in `recognise_all`; problem,
+        ``""`` where there is none.
+
+    Raises:
+        UserError: no recording in it.
+    """
+    if not (sounds := files_below(folder, SOUND_SUFFIXES)):
+        raise UserError(f"{folder}: no recording in it; recordings end in {', '.join(SOUND_SUFFIXES)}")
+    rows = []
+    for path in tqdm(sounds, "listening", leave=False):
+        row = {"sound": path.relative_to(folder).as_posix(), "events": "", "y": "", "problem": ""}
+        try:
+            row |= _joined(heard(*read_clip(path)))
+        except MediaError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _joined(heard: dict[str, float]) -> dict[str, str]:
+    return {"events": ";".join(heard), "y": ";".join(f"{y:.3f}" for y in heard.values())}

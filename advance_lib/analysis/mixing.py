@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from advance_lib.analysis.robustness import STRENGTHS, degraded
 from advance_lib.analysis.senses import contributions, parts
@@ -122,12 +123,6 @@ def mixture(mixer: Mixer, cell: str, photograph: int, recording: int, volume: fl
     )  # fmt: skip
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the probabilities of logits along the last axis."""
-    p = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return p / p.sum(axis=-1, keepdims=True)
-
-
 def rescue_and_misleading(truth: np.ndarray, alone: np.ndarray, both: np.ndarray) -> dict[str, tuple[int, int]]:
     """Return the pair whose sound rescues most, and the one whose sound misleads most, as (photograph, recording).
 
@@ -171,7 +166,7 @@ def sounds_like(
     photographs, recordings = np.flatnonzero(right & (truth == looks)), np.flatnonzero(truth == sounds)
     if not len(photographs) or not len(recordings):
         return None
-    p = softmax(seen[photographs][:, None] + heard[recordings][None] + bias)
+    p = softmax(seen[photographs][:, None] + heard[recordings][None] + bias, axis=-1)
     photograph, recording = np.unravel_index(p[..., sounds].argmax(), p.shape[:2])
     if p[photograph, recording].argmax() != sounds:
         return None
@@ -216,7 +211,7 @@ def mixer(
     rows, scenes = data.rows()[split], list(data.scenes)
     truth = inputs.targets[rows]
     taken_apart = {run.cell: contributions(run, split) for run in runs}
-    alone, both = (softmax(sum(taken_apart[cell])) for cell in (ALONE, approach))
+    alone, both = (softmax(sum(taken_apart[cell]), axis=-1) for cell in (ALONE, approach))
     found = rescue_and_misleading(truth, alone, both)
     if set(looks_and_sounds) <= set(scenes):
         looks, sounds = looks_and_sounds

@@ -1,7 +1,9 @@
 """Numbers, lists and groups in words, for sentences that are computed and should read as written ones."""
 
+import re
 from collections.abc import Sequence
 
+HYPHEN = re.compile(r"(?<![\w.,/:-])-(?=\d)")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -15,10 +17,15 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
+def with_minus(text: str) -> str:
+    """Return a text in which a hyphen before a number, as Python prints it, is a minus."""
+    return HYPHEN.sub("−", text)
+
+
 def signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign, such as ``+1.8`` or ``−0.4``; what rounds to zero has none."""
     rounded = round(value, digits)
-    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
+    return with_minus(f"{rounded:+.{digits}f}") if rounded else f"{0:.{digits}f}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from PIL import Image as Picture
 
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
-from advance_lib.analysis.words import number
+from advance_lib.analysis.words import number, signed
 from advance_lib.experiments.cells import Cell
 from advance_lib.figures.events import short
 from advance_lib.figures.heat import heat_tables
@@ -27,7 +27,6 @@ from advance_lib.figures.page import (
     loss_colour,
     player,
     scene_styles,
-    with_minus,
 )
 
 OTHERS = "#b8b8b8"  # what is shown for comparison, and not named
@@ -149,7 +148,7 @@ def event_scene_map(table: pd.DataFrame, name: str) -> HTML:
     most = float(np.abs(table.to_numpy()).max())
     return heat_tables(
         {"": table.set_axis(short(table.index))}, name, Normalize(-most, most),
-        lambda added: f"{added:+.1f}".replace("-", "−"), "RdBu", "event ↓ scene →", most / 10,
+        signed, "RdBu", "event ↓ scene →", most / 10,
     )  # fmt: skip
 
 
@@ -219,7 +218,7 @@ def decision_gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
     for pair in pairs.itertuples():
         scene, heard = html.escape(pair.scene), html.escape(pair.heard)
         address = image_file(pair.image, pair.id, 2 * side)
-        gain = with_minus(f"{100 * pair.gain:+.0f}")
+        gain = signed(100 * pair.gain, 0)
         cards.append(
             f'<figure class="pair"><img src="{address}" alt="Aerial photograph of the scene {scene}">'
             f"<figcaption><b>{scene}</b><br>without sound: {html.escape(pair.base)}<br>with sound: "

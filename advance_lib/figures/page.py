@@ -24,6 +24,7 @@ from matplotlib.text import Text
 from PIL import Image as Picture
 from PIL import ImageOps
 
+from advance_lib.analysis.words import with_minus
 from advance_lib.cache import PACKAGE, build_folder, written_whole
 from advance_lib.data.media import read_clip
 
@@ -40,7 +41,6 @@ LOSS_COLOURS = {
 }
 # As approaches are called in texts.
 LOSS = re.compile(r"(?<![A-Za-z0-9_])L_((?:SQ|KL)\|N|E[12]?|s)(?:(?<=N)(a|v\+a))?(?![\w|])")
-HYPHEN = re.compile(r"(?<![\w.,/:-])-(?=\d)")
 # One colour and one marker a scene throughout the book: water blue, plants green, what people built warm or grey.
 SCENE_STYLES = {
     "airport": ("#6a3d9a", "D"),
@@ -229,11 +229,6 @@ def _typeset_losses(figure: Figure) -> None:
 def _typeset(text: str) -> str:
     parts = re.split(r"\$(.+?)\$", html.escape(text, quote=False))
     return "".join(rf"\({part}\)" if number % 2 else losses_as_html(part) for number, part in enumerate(parts))
-
-
-def with_minus(text: str) -> str:
-    """Return a text in which a hyphen before a number, as Python prints it, is a minus."""
-    return HYPHEN.sub("−", text)
 
 
 def losses_as_html(text: str) -> str:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from advance_lib.analysis.claims import GUESSED, LEVEL
 from advance_lib.analysis.scores import scores
-from advance_lib.analysis.words import signed
+from advance_lib.analysis.words import signed, with_minus
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
 from advance_lib.figures.heat import heat_tables
 from advance_lib.figures.page import PAPER_COLOUR, SENSE_COLOURS, SMALL, Shown, loss_colour, show, table_page
@@ -172,7 +172,7 @@ def effect(found: Mapping, bold: str = "**") -> str:
 
 
 def _number(value: float, code: str) -> str:
-    return "–" if pd.isna(value) else format(value, code).replace("-", "−")
+    return "–" if pd.isna(value) else with_minus(format(value, code))
 
 
 def _p(value: float) -> str:

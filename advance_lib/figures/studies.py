@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import LEVEL
 from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
+from advance_lib.analysis.words import signed
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SMALL, Shown, heatmap, loss_colour, table_page
@@ -68,10 +69,10 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     table = next(iter(sources.values()))[["where", "claim"]]
     for source, found in sources.items():
         texts = {}
-        for row in found.itertuples():  # never −0.0
-            difference, low, high = (f"{round(value, 1) + 0.0:+.1f}" for value in (row.difference, row.low, row.high))
+        for row in found.itertuples():
+            difference, low, high = map(signed, (row.difference, row.low, row.high))
             texts[row.claim] = f"{VERDICTS[row.verdict][0]} {row.verdict}, {difference}, ({low} to {high})"
-        table = table.assign(**{source: [texts.get(claim, "–").replace("-", "−") for claim in table["claim"]]})
+        table = table.assign(**{source: [texts.get(claim, "–") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
     looks = {symbol: f"background: {colour}; color: black" for symbol, colour, *_ in VERDICTS.values()} | {"–": ""}
     coloured = table.map(
@@ -81,11 +82,10 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
     return table_page(page, table, name, runs)
 
 
-def signed(row: pd.Series | dict) -> str:
+def with_interval(row: pd.Series | dict) -> str:
     """Return a difference with its interval, such as ``+2.4 (+0.7 to +4.3)``, and a star where it is certain."""
-    numbers = (f"{round(row[name], 1) + 0.0:+.1f}" for name in ("difference", "low", "high"))  # never −0.0
-    text = "{} ({} to {})".format(*numbers).replace("-", "−")
-    return text + (" *" if row["p_holm"] < LEVEL else "")
+    difference, low, high = (signed(row[name]) for name in ("difference", "low", "high"))
+    return f"{difference} ({low} to {high})" + " *" * (row["p_holm"] < LEVEL)
 
 
 def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], split: str) -> pd.DataFrame:
@@ -97,7 +97,9 @@ def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], spli
     """
     columns = {
         way: {
-            named(row["other"]): f"{signed(row)}, α = {row['alpha']:g}" if "chosen" in way else signed(row)
+            named(row["other"]): f"{with_interval(row)}, α = {row['alpha']:g}"
+            if "chosen" in way
+            else with_interval(row)
             for row in found[split]
         }
         for way, found in readings.items()
@@ -114,7 +116,7 @@ def baseline_table(rows: Sequence[Mapping]) -> pd.DataFrame:
     table: dict[str, dict[str, object]] = {}
     for row in rows:
         entry = table.setdefault(named(row["other"]), {"F-score": f"{row['f_other']:.1f}"})
-        entry["against image alone" if row["base"] == "image/Ls" else "against image + sound, L_s"] = signed(row)
+        entry["against image alone" if row["base"] == "image/Ls" else "against image + sound, L_s"] = with_interval(row)
     return pd.DataFrame.from_dict(table, orient="index").fillna("–")
 
 

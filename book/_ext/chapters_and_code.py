@@ -97,7 +97,8 @@ class Typography(SphinxPostTransform):
     default_priority = 900
 
     def run(self, **_):
-        from advance_lib.figures.page import LOSS, typeset_table, with_minus
+        from advance_lib.analysis.words import with_minus
+        from advance_lib.figures.page import LOSS, typeset_table
 
         verbatim = nodes.literal | nodes.literal_block | nodes.math | nodes.math_block | nodes.raw | desc_signature
         for text in list(self.document.findall(nodes.Text)):

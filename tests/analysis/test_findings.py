@@ -75,7 +75,7 @@ def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     assert (
         "On the miniature, L_E changes image + sound by +5.0 points (+4.0 to +6.0; not certain)" in findings.transfers()
     )
-    assert "five of the five" in findings.chosen_weights()
+    assert "all five transfers certainly gain over" in findings.chosen_weights()
     told = findings.without_events()
     assert (
         "on the miniature (1\xa0seeds) the photograph alone has 48.0, late fusion 51.0, the best transfer, L_E, 56.0"
@@ -105,7 +105,7 @@ def test_the_verdicts_are_those_of_the_records(records):
         "refuted: −5.0 (−6.0\xa0to\xa0−4.0)",
         "supported: +2.0 (+1.0\xa0to\xa0+3.0)",
     ]
-    assert set(table.loc["L_SQ|Na helps"][1:]) == {"undecided: +1.0 (+0.0\xa0to\xa0+2.0)"}
+    assert set(table.loc["L_SQ|Na helps"][1:]) == {"undecided: +1.0 (0.0\xa0to\xa0+2.0)"}
     assert list(table.loc[findings.ABOVE_IMAGE]) == ["+1.7", *["undecided: +8.0 (+7.0\xa0to\xa0+9.0), 1\xa0seeds"] * 2]
     assert "| {bdg-danger}`refuted` −5.0" in findings.with_badges(findings.as_markdown(table))
 

@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from PIL import Image
 
+from advance_lib.analysis.words import with_minus
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.published import SCENES
 from advance_lib.experiments.runs import Run, requests_for
@@ -127,7 +128,7 @@ def test_losses_are_typeset(text, as_html, as_mathtext):
     [("by -0.5 points (-2.9 to +1.9)", "by −0.5 points (−2.9 to +1.9)"), ("2026-11-26, 8-10, mn-04, x.-1", None)],
 )
 def test_a_minus_is_a_minus(text, expected):
-    assert page.with_minus(text) == (expected or text)
+    assert with_minus(text) == (expected or text)
 
 
 def test_tables_have_minus_signs_and_their_files_have_hyphens(build):

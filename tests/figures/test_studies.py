@@ -54,7 +54,7 @@ def test_every_field_has_its_text():
 
 def test_the_verdicts_stand_side_by_side(sources, build):
     page = studies.verdict_table(sources, "claims").data
-    assert page.count("✓ supported<br>+1.0<br>(+0.0 to +2.0)") == len(CLAIMS)
+    assert page.count("✓ supported<br>+1.0<br>(0.0 to +2.0)") == len(CLAIMS)
     assert page.count("○ undecided<br>−2.0<br>(−3.0 to −1.0)") == len(CLAIMS)
     assert page.count("background: #cfe8d5") == len(CLAIMS)
     (table,) = (build / "site").glob("*-claims.csv")
@@ -157,7 +157,7 @@ def test_tables_of_differences_mark_what_is_certain():
     assert table.loc["late fusion"].tolist() == ["60.0", "+0.5 (−0.5 to +1.5)", "+4.5 (+3.5 to +5.5) *"]
     readings = {"sum": {"exam": [row("", f"{both}E", 1.0, 0.9)]}, "α chosen": {"exam": [row("", f"{both}E", 2.0, 0.0)]}}
     assert studies.readings_table(readings, "exam").loc["L_E"].tolist() == [
-        "+1.0 (+0.0 to +2.0)",
+        "+1.0 (0.0 to +2.0)",
         "+2.0 (+1.0 to +3.0) *, α = 0.5",
     ]
 
