@@ -8,7 +8,9 @@ import re
 import runpy
 import sys
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -134,12 +136,29 @@ def train(arguments: argparse.Namespace) -> None:
     if weights and not cells:
         raise UserError("--alpha and --beta go with --cell or --table: the book's own runs have the paper's weights")
     requests = requests_for(settings, *cells, **weights) if cells else requests_of_book(settings)
-    for run in finished(requests[_share(arguments.share)], arguments.jobs):
+    with _answers(arguments.answers, settings):
+        runs = finished(requests[_share(arguments.share)], arguments.jobs)
+    for run in runs:
         if rank():
             continue  # the first process tells
         found = ", ".join(f"{name} F {values['fscore']:.1f}" for name, values in run.metrics["scores"].items())
         split = run.request.settings.split
         print(f"{run.cell}, seed {run.seed}, split by {split.by} {split.seed}: {found}  ({run.folder.name})")
+
+
+@contextmanager
+def _answers(folder: Path | None, settings) -> Iterator[None]:
+    """Take runs from kept answers, and keep those of new ones, also when it is interrupted."""
+    if folder is None:
+        yield
+        return
+    from advance_lib.experiments.answers import keep, made, restore
+
+    restore(folder)
+    try:
+        yield
+    finally:
+        keep(made(settings), folder)
 
 
 def _share(text: str) -> slice:
@@ -187,7 +206,9 @@ def study(arguments: argparse.Namespace) -> None:
             raise UserError(f"--{name} is for the study '{whose[name]}' only")
     others += ["tried"] if options else []
     name = "-".join([arguments.name, Path(settings.dataset).name, *others])
-    print(run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json", **options))
+    with _answers(arguments.answers, settings):
+        path = run_study(arguments.name, settings, arguments.record or RESULTS / f"{name}.json", **options)
+    print(path)
 
 
 def _words(settings) -> list[str]:
@@ -380,8 +401,12 @@ def _of_networks() -> argparse.ArgumentParser:
         "--field", action="append", default=[], metavar="NAME=VALUE",
         help="one field of the preset, such as relevance=pca; may be repeated",
     )  # fmt: skip
-    options.add_argument("--visual", help="N_v(0): rendered, official or imagenet (default: rendered)")
-    options.add_argument("--audio", help="N_a(0), fine-tuned: rendered, official or mn04 (default: rendered)")
+    options.add_argument(
+        "--visual", help="N_v(0): rendered, official, imagenet or FILE.py:FUNCTION (default: rendered)"
+    )
+    options.add_argument(
+        "--audio", help="N_a(0), fine-tuned: rendered, official, mn04 or FILE.py:FUNCTION (default: rendered)"
+    )
     options.add_argument("--teacher", help="whose knowledge is transferred, where it is not that of --audio")
     return options
 
@@ -393,6 +418,15 @@ def _of_runs() -> argparse.ArgumentParser:
     seeds.add_argument("--seeds", help="how many, or a list such as 0,1,2 (default: the profile's)")
     seeds.add_argument("--seed", type=int, metavar="N", help="one seed alone")
     options.add_argument("--device", help="cpu, cuda or auto (default: auto)")
+    return options
+
+
+def _of_answers() -> argparse.ArgumentParser:
+    """What runs have answered, on other machines too."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--answers", type=Path, metavar="FOLDER", help="take runs from the answers kept there, and keep new ones"
+    )
     return options
 
 
@@ -415,7 +449,7 @@ def _add_training(commands, parents: list[argparse.ArgumentParser]) -> None:
     )
 
 
-def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
+def _add_results(commands, parents: list[argparse.ArgumentParser], answers: argparse.ArgumentParser) -> None:
     command = commands.add_parser("table", parents=parents, help="print a table of the paper with mean ± std")
     command.set_defaults(run=table)
     command.add_argument("number", type=int, help="1, 2 or 3")
@@ -428,7 +462,7 @@ def _add_results(commands, parents: list[argparse.ArgumentParser]) -> None:
     )
 
     command = commands.add_parser(
-        "study", parents=parents, help="run a long study and keep its results as a small JSON file"
+        "study", parents=[*parents, answers], help="run a long study and keep its results as a small JSON file"
     )
     command.set_defaults(run=study)
     command.add_argument(
@@ -553,10 +587,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    data, networks, runs = _of_data(), _of_networks(), _of_runs()
+    data, networks, runs, answers = _of_data(), _of_networks(), _of_runs(), _of_answers()
     _add_data(commands, data)
-    _add_training(commands, [data, networks, runs])
-    _add_results(commands, [data, networks, runs])
+    _add_training(commands, [data, networks, runs, answers])
+    _add_results(commands, [data, networks, runs], answers)
     _add_construction(commands)
     command = commands.add_parser("step", parents=[data, networks, runs])  # the graph's own, out of the help
     command.set_defaults(run=step)

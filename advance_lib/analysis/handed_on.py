@@ -28,6 +28,7 @@ from advance_lib.data.resampling import resampled
 from advance_lib.experiments.one_run import load_checkpoint, recipe_in
 from advance_lib.models.audiovisual import AudiovisualNet
 from advance_lib.models.front_end import KaldiLogMel, LogMel, front_end_of
+from advance_lib.models.own import register_own
 from advance_lib.training.inputs import Batch, Normaliser, prepared
 from advance_lib.transfer.recipe import CHECKPOINT
 
@@ -103,6 +104,7 @@ def open_run(folder: Path) -> tuple[HandedOn, dict]:
         The recogniser, and a dictionary of ``sample_rate`` (Hz), ``seconds``, ``side`` (pixels), ``scenes`` and
         ``events`` (names) and ``events_by`` (whose answer p(event) is).
     """
+    register_own(folder / CHECKPOINT)
     model, normaliser, config = load_checkpoint(folder / CHECKPOINT)
     recipe, ears, names = recipe_in(config), None, config["events"]
     front_end = front_end_of(sources_in(config).hearing(recipe.preset))

@@ -21,6 +21,7 @@ from advance_lib.experiments.one_run import load_checkpoint, recipe_in
 from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.models.audiovisual import AudiovisualNet
+from advance_lib.models.own import register_own
 from advance_lib.models.pretrained import Pretrained
 from advance_lib.training.fabric import start
 from advance_lib.training.inputs import Batch, Inputs, Normaliser
@@ -102,6 +103,7 @@ def open_recogniser(checkpoint: Path) -> Recogniser:
     Raises:
         UserError: the file is no checkpoint.
     """
+    register_own(checkpoint)
     model, normaliser, config = load_checkpoint(checkpoint)
     return Recogniser(checkpoint, model, normaliser, recipe_in(config), sources_in(config), config)
 

@@ -23,6 +23,7 @@ from advance_lib.data.splits import EXAM, THE_SPLIT, posterior_rows, without_exa
 from advance_lib.experiments.profiles import Profile
 from advance_lib.experiments.settings import RENDERED, Settings, Sources
 from advance_lib.miniature.world import World, render_aerial_set, render_event_set, render_world
+from advance_lib.models.own import is_own, own_pretrained
 from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Pretrained, partly_fixed
 from advance_lib.training.devices import environment
 from advance_lib.transfer.presets import PAPER
@@ -106,11 +107,14 @@ class Prepared:
         )  # fmt: skip
         if shared is not self:
             return shared.visual
-        if sources.visual != "rendered":
+        if sources.visual in THEIRS_VISUAL:
             return THEIRS_VISUAL[sources.visual].get()
+        backbone = sources.visual_backbone(sizes)
+        if is_own(backbone) and (theirs := own_pretrained(backbone)):
+            return theirs
         pictures = render_aerial_set(sizes.aerial_pictures, sizes.image_side)
         raw = sources.raw_colours(preset)
-        return pretrain_visual(pictures, sizes.image_side, sizes.visual, sizes.pretraining, self.settings.device, raw)
+        return pretrain_visual(pictures, sizes.image_side, backbone, sizes.pretraining, self.settings.device, raw)
 
     @cached_property
     def audio(self) -> Pretrained:
@@ -123,10 +127,13 @@ class Prepared:
         )  # fmt: skip
         if shared is not self:
             return shared.audio
-        if sources.audio != "rendered":
+        if sources.audio in THEIRS_AUDIO:
             return THEIRS_AUDIO[sources.audio].get()
+        backbone = sources.audio_backbone(sizes)
+        if is_own(backbone) and (theirs := own_pretrained(backbone, sources.hearing(preset))):
+            return theirs
         clips = render_event_set(sizes.event_clips)
-        return pretrain_audio(clips, sizes.audio, sizes.pretraining, self.settings.device, preset.front_end)
+        return pretrain_audio(clips, backbone, sizes.pretraining, self.settings.device, preset.front_end)
 
     @property
     def teacher(self) -> Pretrained:

@@ -22,7 +22,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from advance_lib.cache import UserError, build_folder, code_digest, code_of, cores, digest, entry, registered
+from advance_lib.cache import UserError, build_folder, code_digest, code_of, cores, digest, entry, registered, remove
 from advance_lib.data.dataset import Dataset
 from advance_lib.data.splits import Split
 from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, Cell
@@ -177,7 +177,8 @@ class Run:
 
     Attributes:
         request: what was asked for.
-        folder: holds ``config.json``, ``metrics.json``, ``predictions.parquet`` and ``model.safetensors``.
+        folder: holds ``config.json``, ``metrics.json``, ``predictions.parquet`` and ``model.safetensors``; no network
+            where `answers.restore` made it.
     """
 
     request: Request
@@ -195,8 +196,14 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Its network, as `one_run.load_checkpoint` reads it."""
-        return self.folder / CHECKPOINT
+        """Its network, as `one_run.load_checkpoint` reads it; trained again where its answers alone were kept."""
+        path = self.folder / CHECKPOINT
+        if not path.exists() and self.folder.exists():
+            remove([self.folder])
+            entry("runs", self.folder.name, self.request.train)
+            for read in ("metrics", "config", "predictions"):  # of another training
+                self.__dict__.pop(read, None)
+        return path
 
     @cached_property
     def metrics(self) -> dict:

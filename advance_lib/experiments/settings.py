@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from advance_lib.cache import UserError
 from advance_lib.data.splits import THE_SPLIT, Split, split_named
 from advance_lib.experiments.profiles import Profile, get_profile
+from advance_lib.models.own import is_own, own_network, require_own
 from advance_lib.models.pretrained import THEIRS_AUDIO, THEIRS_VISUAL, Hearing, Spectrograms, partly_fixed
 from advance_lib.models.weights import weights_file
 from advance_lib.training.devices import accelerator
@@ -29,6 +30,8 @@ class Sources:
             authors' of AudioSet; ``"mn04"``, EfficientAT's of AudioSet, whose first blocks stay as they are.
         teacher: the network whose soft responses are transferred, named as for ``audio``; None is N_a(0) itself.
 
+    Each may be a network of one's own, ``"my_net.py:transformer"``; see `own`.
+
     Raises:
         UserError: no such source.
     """
@@ -39,9 +42,11 @@ class Sources:
 
     def __post_init__(self):
         for name, known in (("visual", VISUAL), ("audio", AUDIO), ("teacher", (None, *AUDIO))):
-            if getattr(self, name) not in known:
+            if is_own(source := getattr(self, name)):
+                require_own(source)
+            elif source not in known:
                 choices = ", ".join(filter(None, known))
-                raise UserError(f"no {name} network '{getattr(self, name)}'; choose one of {choices}")
+                raise UserError(f"no {name} network '{source}'; choose one of {choices}, or FILE.py:FUNCTION")
 
     def require(self, pretrained: bool = True, teacher: bool = True) -> None:
         """Refuse networks whose weights are not there.
@@ -72,10 +77,14 @@ class Sources:
 
     def visual_backbone(self, profile: Profile) -> str:
         """The name of N_v in `audiovisual.BACKBONES`."""
+        if is_own(self.visual):
+            return own_network(self.visual)
         return THEIRS_VISUAL[self.visual].backbone if self.visual in THEIRS_VISUAL else profile.visual
 
     def audio_backbone(self, profile: Profile) -> str:
         """The name of N_a in `audiovisual.BACKBONES`."""
+        if is_own(self.audio):
+            return own_network(self.audio)
         return THEIRS_AUDIO[self.audio].backbone if self.audio in THEIRS_AUDIO else profile.audio
 
     def raw_colours(self, preset: Preset) -> bool:

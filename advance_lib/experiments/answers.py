@@ -1,0 +1,101 @@
+"""What runs answered, kept without their networks: small files for a repository, from which another machine goes on.
+
+A file is named after its run's key, so what older code, other data or another α answered is never taken for it.
+
+Chapter: Real photographs, real recordings.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from advance_lib.cache import UserError, build_folder, entry, write_json, written_whole
+from advance_lib.data.splits import Split
+from advance_lib.experiments.cells import Cell
+from advance_lib.experiments.runs import Request, Run
+from advance_lib.experiments.settings import Settings, Sources
+from advance_lib.transfer.presets import Preset
+
+DIGITS = 3  # of a kept probability
+ABOUT = ("config", "metrics")
+
+
+def keep(runs: Sequence[Run], folder: Path) -> None:
+    """Write the answers of runs, one parquet file a run, where they are not there yet.
+
+    A file holds the run's predictions, its probabilities rounded to `DIGITS` digits, and the text of its
+    ``config.json`` and ``metrics.json``. Which scene a run names never changes by the rounding.
+
+    Args:
+        runs: finished.
+        folder: of the answers, made where it is missing.
+    """
+    for run in runs:
+        if not (path := folder / f"{run.folder.name}.parquet").exists():
+            table = pa.Table.from_pandas(_rounded(run.predictions), preserve_index=False)
+            about = {name: json.dumps(getattr(run, name)) for name in ABOUT}
+            with written_whole(path) as partial:
+                pq.write_table(
+                    table.replace_schema_metadata(table.schema.metadata | about), partial, compression="zstd"
+                )
+
+
+def _rounded(predictions: pd.DataFrame) -> pd.DataFrame:
+    columns = list(predictions.filter(like="p("))
+    exact = predictions[columns].to_numpy(np.float64)
+    rounded, named = exact.round(DIGITS), (np.arange(len(exact)), exact.argmax(1))
+    ahead = np.where(rounded.argmax(1) == named[1], rounded[named], rounded.max(1) + 10.0**-DIGITS)
+    rounded[named] = ahead  # of what rounding made equal
+    return predictions.assign(**dict(zip(columns, rounded.astype(np.float32).T, strict=True)))
+
+
+def restore(folder: Path) -> int:
+    """Put kept answers among the finished runs, where these are missing, and return how many files there are.
+
+    Such a run has scores and predictions; it is trained again, whole, when its network is asked for.
+
+    Args:
+        folder: that `keep` wrote.
+
+    Raises:
+        UserError: a file is damaged or something else.
+    """
+    files = sorted(folder.glob("*.parquet"))
+    for file in files:
+
+        def unpack(partial: Path, file: Path = file) -> None:
+            try:
+                table = pq.read_table(file)
+                for name in ABOUT:
+                    write_json(partial / f"{name}.json", json.loads(table.schema.metadata[name.encode()]))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise UserError(f"{file}: not the answers of a run ({error}); remove it, or fetch it again") from None
+            table.to_pandas().to_parquet(partial / "predictions.parquet")
+
+        entry("runs", file.stem, unpack)
+    return len(files)
+
+
+def made(settings: Settings) -> list[Run]:
+    """Return the finished runs of a setting's dataset by today's code: any cell, seed, α, preset, networks or split."""
+    found = []
+    for file in sorted((build_folder() / "runs").glob("*/config.json")):
+        asked = json.loads(file.read_text())["request"]
+        of = asked.get("settings", {})
+        if of.get("profile") != settings.profile:
+            continue
+        split, preset, sources = Split(**of["split"]), Preset(**of["preset"]), Sources(**of["sources"])
+        try:
+            setting = replace(settings, split=split, skip_broken=of["skip_broken"], preset=preset, sources=sources)
+            request = Request(setting, Cell.named(asked["cell"]), asked["seed"], asked["alpha"], asked["beta"])
+            if request.key() == file.parent.name:
+                found.append(Run(request, file.parent))
+        except UserError:  # a transfer that is not registered, a split that this dataset has not
+            continue
+    return found

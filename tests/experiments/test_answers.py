@@ -1,0 +1,61 @@
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from advance_lib.analysis.claims import confusions
+from advance_lib.cache import UserError
+from advance_lib.experiments.answers import keep, made, restore
+from advance_lib.experiments.runs import Request, finished
+from advance_lib.transfer.presets import CODE
+
+
+def test_answers_are_kept_small_and_spare_another_machine_the_training(request_of, build, tmp_path, monkeypatch):
+    first = finished([request_of])[0]
+    known = first.predictions, first.metrics, confusions([first], "test")
+    keep([first], tmp_path / "answers")
+    shutil.rmtree(build / "runs")  # another machine has none of it
+
+    assert restore(tmp_path / "answers") == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Request, "train", lambda *_: pytest.fail("trained again"))
+        run = finished([request_of])[0]
+        assert run.metrics == known[1] and np.array_equal(confusions([run], "test"), known[2])
+        columns = list(known[0].filter(like="p("))
+        assert run.predictions[columns].to_numpy() == pytest.approx(known[0][columns].to_numpy(), abs=0.0011)
+        assert run.predictions.drop(columns=columns).equals(known[0].drop(columns=columns))
+    assert run.open().network and run.checkpoint.exists()  # trained again, whole
+    assert run.predictions[columns].to_numpy() == pytest.approx(known[0][columns].to_numpy(), abs=1e-5)
+
+
+def test_a_scene_that_rounding_would_tie_stays_the_first(request_of, tmp_path, build):
+    run = finished([request_of])[0]
+    table = run.predictions
+    columns = list(table.filter(like="p("))
+    table.loc[0, columns] = [0.33330, 0.33334, 0.33336]
+    keep([run], tmp_path)
+    shutil.rmtree(build / "runs")
+    restore(tmp_path)
+    row = finished([request_of])[0].predictions.loc[0, columns].to_numpy(float)
+    assert row.argmax() == 2 and np.sort(row)[1] < row[2] < 0.336
+
+
+def test_what_was_made_is_found_by_its_own_choices(request_of, tiny):
+    other = replace(request_of, alpha=10.0, settings=replace(request_of.settings, preset=CODE))
+    runs = finished([request_of, other], jobs=1)
+    assert {run.folder for run in made(request_of.settings)} == {run.folder for run in runs}
+    assert sorted(run.request.alpha for run in made(request_of.settings)) == [0.1, 10.0]
+    (tiny / "vision/ice/01000.jpg").unlink()
+    (tiny / "sound/ice/01000.wav").unlink()
+    from advance_lib.experiments.prepared import forget
+
+    forget()
+    assert made(request_of.settings) == []  # other data now
+
+
+def test_a_damaged_file_is_named(tmp_path, build):
+    (tmp_path / "0123456789abcdef.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(UserError, match=r"0123456789abcdef\.parquet: not the answers of a run"):
+        restore(tmp_path)
+    assert not (build / "runs/0123456789abcdef").exists()
