@@ -51,7 +51,7 @@ def contributions(run: Run, split: str) -> tuple[np.ndarray, np.ndarray, np.ndar
 def scores_of_parts(runs: Sequence[Run], split: str) -> pd.DataFrame:
     """Return how well each part of the scene outputs does by itself, the other part kept at its mean.
 
-    A part that is right on the training pairs alone has learned them by heart.
+    A part that is right on the training pairs alone has memorised them.
 
     Args:
         runs: of one dataset, with both senses.
