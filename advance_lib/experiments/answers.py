@@ -22,15 +22,15 @@ from advance_lib.experiments.runs import Request, Run
 from advance_lib.experiments.settings import Settings, Sources
 from advance_lib.transfer.presets import Preset
 
-DIGITS = 3  # of a kept probability
+PARTS = 1000  # a kept probability is a whole number of thousandths
 ABOUT = ("config", "metrics")
 
 
 def keep(runs: Sequence[Run], folder: Path) -> None:
     """Write the answers of runs, one parquet file a run, where they are not there yet.
 
-    A file holds the run's predictions, its probabilities rounded to `DIGITS` digits, and the text of its
-    ``config.json`` and ``metrics.json``. Which scene a run names never changes by the rounding.
+    A file holds the run's predictions, its probabilities in thousandths, and the text of its ``config.json`` and
+    ``metrics.json``. Which scene a run names never changes by the rounding.
 
     Args:
         runs: finished.
@@ -38,21 +38,20 @@ def keep(runs: Sequence[Run], folder: Path) -> None:
     """
     for run in runs:
         if not (path := folder / f"{run.folder.name}.parquet").exists():
-            table = pa.Table.from_pandas(_rounded(run.predictions), preserve_index=False)
+            table = pa.Table.from_pandas(_in_thousandths(run.predictions), preserve_index=False)
             about = {name: json.dumps(getattr(run, name)) for name in ABOUT}
+            table = table.replace_schema_metadata(table.schema.metadata | about)
             with written_whole(path) as partial:
-                pq.write_table(
-                    table.replace_schema_metadata(table.schema.metadata | about), partial, compression="zstd"
-                )
+                pq.write_table(table, partial, compression="zstd", compression_level=19)
 
 
-def _rounded(predictions: pd.DataFrame) -> pd.DataFrame:
+def _in_thousandths(predictions: pd.DataFrame) -> pd.DataFrame:
     columns = list(predictions.filter(like="p("))
-    exact = predictions[columns].to_numpy(np.float64)
-    rounded, named = exact.round(DIGITS), (np.arange(len(exact)), exact.argmax(1))
-    ahead = np.where(rounded.argmax(1) == named[1], rounded[named], rounded.max(1) + 10.0**-DIGITS)
-    rounded[named] = ahead  # of what rounding made equal
-    return predictions.assign(**dict(zip(columns, rounded.astype(np.float32).T, strict=True)))
+    exact = predictions[columns].to_numpy()
+    whole, named = np.rint(PARTS * exact).astype(np.uint16), (np.arange(len(exact)), exact.argmax(1))
+    tied = whole.argmax(1) != named[1]
+    whole[named] = np.where(tied, whole.max(1) + 1, whole[named])
+    return predictions.assign(**dict(zip(columns, whole.T, strict=True)))
 
 
 def restore(folder: Path) -> int:
@@ -76,7 +75,10 @@ def restore(folder: Path) -> int:
                     write_json(partial / f"{name}.json", json.loads(table.schema.metadata[name.encode()]))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise UserError(f"{file}: not the answers of a run ({error}); remove it, or fetch it again") from None
-            table.to_pandas().to_parquet(partial / "predictions.parquet")
+            predictions = table.to_pandas()
+            columns = list(predictions.filter(like="p("))
+            predictions[columns] = (predictions[columns] / PARTS).astype(np.float32)
+            predictions.to_parquet(partial / "predictions.parquet")
 
         entry("runs", file.stem, unpack)
     return len(files)

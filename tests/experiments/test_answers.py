@@ -6,6 +6,7 @@ import pytest
 
 from advance_lib.analysis.claims import confusions
 from advance_lib.cache import UserError
+from advance_lib.cli import main
 from advance_lib.experiments.answers import keep, made, restore
 from advance_lib.experiments.runs import Request, finished
 from advance_lib.transfer.presets import CODE
@@ -59,3 +60,15 @@ def test_a_damaged_file_is_named(tmp_path, build):
     with pytest.raises(UserError, match=r"0123456789abcdef\.parquet: not the answers of a run"):
         restore(tmp_path)
     assert not (build / "runs/0123456789abcdef").exists()
+
+
+def test_the_command_goes_on_from_kept_answers(tiny, quick, build, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "answers"
+    asked = ["train", "--dataset", str(tiny), "--profile", quick, "--device", "cpu", "--answers", str(folder)]
+    assert main([*asked, "--cell", "image/Ls", "--seed", "0", "--jobs", "1"]) == 0
+    told, files = capsys.readouterr().out, list(folder.glob("*.parquet"))
+    assert len(files) == 1 and files[0].stem in told
+    shutil.rmtree(build / "runs")
+    monkeypatch.setattr(Request, "train", lambda *_: pytest.fail("trained again"))
+    assert main([*asked, "--cell", "image/Ls", "--seed", "0", "--jobs", "1"]) == 0
+    assert capsys.readouterr().out == told and list(folder.glob("*.parquet")) == files
