@@ -90,10 +90,7 @@ def run_dots(
     for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
         at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
         axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
-    names = [
-        f"{cell.split('/')[0].replace('+', ' + ')}, {Cell.named(cell).heading.removeprefix('+ L_')}" for cell in cells
-    ]
-    axis.set_yticks(range(len(cells)), names)
+    axis.set_yticks(range(len(cells)), [_row_name(Cell.named(cell)) for cell in cells])
     axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
     axis.margins(x=0.08)
     axis.set_xlim(0 if from_zero else None, None)
@@ -101,6 +98,15 @@ def run_dots(
     axis.plot([], [], "|", color="black", markersize=12, markeredgewidth=3, label="mean of the runs")
     figure.legend(frameon=False, loc="outside upper right", ncols=4, markerscale=0.6, fontsize=SMALL)
     return figure
+
+
+def _row_name(cell: Cell) -> str:
+    """Return what a cell is called in a row: as in legends, with all that sets it apart from the cells of Table 1."""
+    approach = cell.heading.removeprefix("+ ")
+    if not cell.supervised:
+        return f"only {approach}"
+    in_full = "†" in approach or (cell.transfer and "+" not in cell.senses)
+    return f"{cell.inputs.lower()}, {approach}" if in_full else cell.short
 
 
 def fscores(runs: Sequence, split: str, marks: Mapping[str, Mapping[str, float]] | None = None) -> Figure:

@@ -105,13 +105,17 @@ def test_reliability_is_drawn_in_percent():
 
 
 def test_dots_of_runs_and_the_marks_beside_them():
-    table = pd.DataFrame({"cell": ["image/Ls"] * 2 + ["image+sound/KL|Na"] * 2, "fscore": [70.0, 72.0, 60.0, 64.0]})
+    cells = ["image/Ls"] * 2 + ["image+sound/KL|Na"] * 2 + ["sound/E", "image/Ls†", "image+sound/only E1"]
+    table = pd.DataFrame({"cell": cells, "fscore": [70.0, 72.0, 60.0, 64.0, 30.0, 31.0, 32.0]})
     axis = results.run_dots(table, "fscore", "F", {"paper": {"image/Ls": 72.85}}, from_zero=True).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == [
-        "image, L_s",
-        "image + sound, KL|Na",
+        "image",
+        "L_KL|Na",
+        "sound, L_E",
+        "image, L_s †",
+        "only L_E1",
     ] and axis.get_xlim()[0] == 0
-    assert [text.get_text() for text in axis.texts] == ["71.0", "62.0"]
+    assert [text.get_text() for text in axis.texts] == ["71.0", "62.0", "30.0", "31.0", "32.0"]
     marks = next(line for line in axis.lines if line.get_label() == "paper")
     assert list(marks.get_xdata()) == [72.85] and list(marks.get_ydata()) == [0]
 
