@@ -3,6 +3,8 @@
 Chapter: After the paper.
 """
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -93,3 +95,30 @@ def retrieval_table(rows: pd.DataFrame) -> pd.DataFrame:
     columns |= {"with siblings": 100 * of_found["siblings"]["ndcg@10"], "by scene": 100 * of_found["scene"]["ndcg@10"]}
     columns |= {"R@1 by scene": 100 * of_found["scene"]["recall@1"]}
     return pd.DataFrame(columns).loc[pair.index].rename_axis([None, None]).round(1)
+
+
+def summary_table(kept: Mapping, split: str) -> pd.DataFrame:
+    """Return what a probe and retrieval find after each training, in one table; a star marks what is certain.
+
+    A probe's star is a difference from before training, those of CKA and nDCG@10 are differences from L_s.
+
+    Args:
+        kept: record of `studies.after`.
+        split: whose scores.
+    """
+    table: dict[str, dict[str, str]] = {}
+
+    def add(rows: pd.DataFrame, column: str, value: str, scale: float, digits: int) -> None:
+        for row in rows.to_dict("records"):
+            star = "*" * bool(pd.notna(row["p_holm"]) and row["p_holm"] < LEVEL)
+            table.setdefault(named(row["approach"]), {})[column] = f"{scale * row[value]:.{digits}f}{star}"
+
+    probe = pd.DataFrame(kept["probe"][split])
+    for part in PARTS:
+        add(probe[probe["part"] == part], f"probe, {PANELS[part]}", "fscore", 1, 1)
+    add(pd.DataFrame(kept["alike"][split]), "CKA", "cka", 1, 2)
+    found = pd.DataFrame(kept["retrieval"][split]["map"])
+    found = found[(found["relevant"] == "siblings") & (found["approach"] != ORACLE)]
+    for direction in DIRECTIONS:
+        add(found[found["direction"] == direction], f"nDCG@10, {direction}", "ndcg@10", 100, 1)
+    return pd.DataFrame.from_dict(table, orient="index").fillna("–")

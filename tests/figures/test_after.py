@@ -2,7 +2,7 @@ import pandas as pd
 
 from advance_lib.analysis.probes import PARTS, UNTRAINED
 from advance_lib.analysis.retrieval import BASE, CHANCE, DIRECTIONS, ORACLE
-from advance_lib.figures.after import alike_dots, probe_dots, retrieval_dots, retrieval_table
+from advance_lib.figures.after import alike_dots, probe_dots, retrieval_dots, retrieval_table, summary_table
 
 ENDS = {"low": 0.1, "high": 0.3}
 
@@ -40,3 +40,24 @@ def test_retrieval_is_shown_in_both_directions():
     assert (first["R@1"], first["nDCG@10"], first["with siblings"], first["by scene"]) == (5, 10, 20, 40)
     axes = retrieval_dots(pd.DataFrame(rows)).axes
     assert len(axes) == 6 and all(filled(axis) == [False] for axis in axes)
+
+
+def test_a_summary_has_a_star_where_it_is_certain():
+    of_probe = {UNTRAINED: (50.0, None), BASE: (60.04, 0.01), "image+sound/E": (61.0, 0.2)}
+    probe = [
+        {"approach": approach, "part": part, "fscore": value, "p_holm": p}
+        for approach, (value, p) in of_probe.items()
+        for part in PARTS
+    ]
+    alike = [{"approach": BASE, "cka": 0.1, "p_holm": None}, {"approach": "image+sound/E", "cka": 0.234, "p_holm": 0.0}]
+    retrieval = [
+        {"direction": direction, "relevant": relevant, "approach": approach, "ndcg@10": 0.1, "p_holm": None}
+        for direction in DIRECTIONS
+        for relevant in ("pair", "siblings")
+        for approach in (BASE, CHANCE, ORACLE)
+    ]
+    kept = {"probe": {"exam": probe}, "alike": {"exam": alike}, "retrieval": {"exam": {"map": retrieval}}}
+    table = summary_table(kept, "exam")
+    assert list(table.index) == [UNTRAINED, "image + sound", "L_E", CHANCE]
+    assert list(table.loc["image + sound"]) == ["60.0*", "60.0*", "60.0*", "0.10", "10.0", "10.0"]
+    assert table.loc["L_E", "CKA"] == "0.23*" and table.loc[UNTRAINED, "CKA"] == "–"
