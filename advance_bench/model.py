@@ -14,6 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from advance_bench.limits import flops_of, step_bytes
 from advance_bench.speed import ADVANCE_SPLIT, EVENTS, SEEDS, recipe_of
+from advance_lib.analysis.words import power_of_ten
 from advance_lib.cache import file_digest
 from advance_lib.data.media import read_clip, read_image
 from advance_lib.data.published import SCENES
@@ -66,8 +67,12 @@ ASSUMED = Assumptions()
 def assumptions(assumed: Assumptions = ASSUMED) -> pd.DataFrame:
     """Return every assumption with its value and, from the docstring, what it means."""
     texts = dict(line.strip().split(": ", 1) for line in Assumptions.__doc__.splitlines() if ": " in line)
-    rows = {field.name: [f"{getattr(assumed, field.name):,.4g}", texts[field.name]] for field in fields(assumed)}
+    rows = {field.name: [_value(getattr(assumed, field.name)), texts[field.name]] for field in fields(assumed)}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["assumed", "what it is"])
+
+
+def _value(value: float) -> str:
+    return power_of_ten(value, 3) if value >= 1e6 else f"{value:,.4g}"
 
 
 def measured(record: dict) -> pd.DataFrame:

@@ -28,6 +28,20 @@ def signed(value: float, digits: int = 1) -> str:
     return with_minus(f"{rounded:+.{digits}f}") if rounded else f"{0:.{digits}f}"
 
 
+def power_of_ten(value: float, digits: int = 2) -> str:
+    """Return a number with some significant digits; a very small or large one as ``1.3 · 10⁻⁵``."""
+    plain = f"{value:.{digits}g}"
+    if "e" not in plain and not 0 < abs(value) < 1e-3:
+        return with_minus(plain)
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return with_minus(mantissa) + " · 10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def p_value(p: float) -> str:
+    """Return a p value in the one form that the book has: ``p < 0.001`` or ``p = 0.03``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.{3 if p < 0.1 else 2}f}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return names as a list, such as ``L_s, L_E1 and L_E``."""
     *first, last = names

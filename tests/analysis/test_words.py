@@ -53,3 +53,13 @@ def test_who_is_better_or_worse(better, worse, text):
 
 def test_a_sentence_begins_with_a_capital():
     assert words.sentence("all of L_E") == "All of L_E" and words.sentence("L_E") == "L_E"
+
+
+def test_very_small_and_large_numbers_are_powers_of_ten():
+    assert words.power_of_ten(1.28e-5) == "1.3 · 10⁻⁵" and words.power_of_ten(7.86e14, 3) == "7.86 · 10¹⁴"
+    assert words.power_of_ten(-2e-4, 1) == "−2 · 10⁻⁴" and words.power_of_ten(8e10, 3) == "8.00 · 10¹⁰"
+    assert [words.power_of_ten(value) for value in (0, 0.0013, -0.5, 57)] == ["0", "0.0013", "−0.5", "57"]
+
+
+def test_p_values_have_one_form():
+    assert [words.p_value(p) for p in (8.5e-9, 0.0312, 0.5)] == ["p < 0.001", "p = 0.031", "p = 0.50"]
