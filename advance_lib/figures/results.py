@@ -137,20 +137,21 @@ def show_fscores(runs: Sequence, split: str, name: str) -> Shown:
 
 
 def question(base: str, other: str) -> str:
-    """Return what is compared, such as ``+ L_E against L_s``; the senses are named where they are not both.
+    """Return what is compared, such as ``L_E against L_s``; the senses are named where they are not both.
 
     Args:
         base: baseline cell, or one of `claims.GUESSED`.
         other: approach.
     """
     approach = Cell.named(other)
+    loss = approach.heading.removeprefix("+ ")
     if base in GUESSED:
-        return f"{approach.heading} against {base}"
+        return f"{loss} against {base}"
     baseline = Cell.named(base)
     if baseline.senses != approach.senses:
-        return f"{approach.inputs}, {approach.heading} against {baseline.inputs.lower()}, {baseline.heading}"
+        return f"{_row_name(approach)} against {_row_name(baseline)}"
     senses = "" if "+" in approach.senses else f"{approach.inputs}: "
-    return f"{senses}{approach.heading} against {baseline.heading}"
+    return f"{senses}{loss} against {baseline.heading.removeprefix('+ ')}"
 
 
 def outcome(found: pd.Series) -> str:

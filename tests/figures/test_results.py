@@ -31,8 +31,8 @@ def table():
 def test_questions_name_the_senses_where_they_differ():
     asked = [results.question(*pair) for pair in (*PAIRS, ("sound/Ls", "sound/Ls†"))]
     assert asked == [
-        "Image + sound, L_s against image, L_s",
-        "+ L_E against L_s",
+        "image + sound against image",
+        "L_E against L_s",
         "L_E1 against chance",
         "Sound: L_s † against L_s",
     ]
