@@ -52,7 +52,7 @@ def last_epochs_told(runs: Sequence[Run]) -> str:
     """Return a sentence: how many supervised runs select the last epoch that their schedule allows."""
     found = supervised(runs)
     last = sum(run.metrics["epoch"] + 1 == _allowed(run) for run in found)
-    return f"{last} of {len(found)} supervised runs select their last allowed epoch."
+    return f"{last} of {len(found)} supervised runs select{'s its' if last == 1 else ' their'} last allowed epoch."
 
 
 def _allowed(run: Run) -> int:

@@ -49,9 +49,11 @@ def _beside(row: Mapping) -> tuple[str, str]:
     )
 
 
-def _gain(row: Mapping) -> str:
-    amount, low, high = (signed(row[name]) for name in ("difference", "low", "high"))
-    return f"{amount} points ({low} to {high}; {_how_sure(row)})"
+def _certain_change(row: Mapping) -> str:
+    """Return what an approach certainly does, such as ``gains 14.0 points (9.6 to 18.5)``."""
+    sign = 1 if row["difference"] > 0 else -1
+    low, high = sorted((sign * row["low"], sign * row["high"]))
+    return f"{'gains' if sign > 0 else 'loses'} {abs(row['difference']):.1f} points ({low:.1f} to {high:.1f})"
 
 
 def _claims(kept: Mapping) -> dict[tuple[str, str], dict]:
@@ -140,31 +142,34 @@ def added_sound() -> str:
 
 
 def transfers() -> str:
-    """Return what the transfers bring, the best and the paper's best."""
+    """Return what the transfers certainly bring, and what the paper's best does."""
     told = []
     for source in SOURCES:
         kept, data = _kept("tables", source)
         rows = {transfer: _claims(kept)[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS}
-        best = max(rows, key=lambda transfer: rows[transfer]["difference"])
-        others = [f"L_{t}" for t, row in rows.items() if t != best and _is_certain(row) and row["difference"] > 0]
-        text = f"On {data}, L_{best} changes image + sound by {_gain(rows[best])}"
-        if others:
-            text += f", and {listed(others)} certainly gain{'s' * (len(others) == 1)} too"
-        told.append(text + (", as in the paper." if best == "E" else f"; L_E, the paper's best, {_gain(rows['E'])}."))
-    return f"**The transfers, with the paper's α.** {' '.join(told)}"
+        certain = sorted(filter(lambda t: _is_certain(rows[t]), rows), key=lambda t: -rows[t]["difference"])
+        changes = [f"L_{transfer} {_certain_change(rows[transfer])}" for transfer in certain]
+        told.append(f"On {data}, {listed(changes) if changes else 'none certainly changes the score'}")
+        if "E" not in certain:
+            amount, low, high = (signed(rows["E"][name]) for name in ("difference", "low", "high"))
+            told[-1] += f"; L_E, the paper's best, moves it by {amount} ({low} to {high})"
+    return (
+        f"**The transfers, with the paper's α,** added to image + sound. {'. '.join(told)}. No other change is certain."
+    )
 
 
 def chosen_weights() -> str:
     """Return what an α of its own does to each transfer."""
     kept, data = _kept("alpha_beta", "miniature")
-    rows = _largest(kept["readings"]["α chosen on validation"])
-    rows = [row for row in rows if row["other"].removeprefix(BOTH) in PAPER_TRANSFERS]
+    claims = _claims(kept)
+    rows = [claims[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS]
     gaining = [named(row["other"]) for row in rows if _is_certain(row) and row["difference"] > 0]
     who = group(gaining, [named(row["other"]) for row in rows], "transfers", ("certainly gains", "certainly gain"))
     best = max(rows, key=lambda row: row["f_other"])
     return (
         f"**With an α of its own,** chosen on validation, {who} over image + sound on {data}. The best is "
-        f"{named(best['other'])}, with α = {best['alpha']:g} and an F-score of {best['f_other']:.1f}."
+        f"{named(best['other'])}, with α = {kept['chosen'][best['other'].removeprefix(BOTH)]:g} and an F-score of "
+        f"{best['f_other']:.1f}."
     )
 
 
@@ -184,7 +189,7 @@ def without_events() -> str:
         )
     certain = above and f"Certainly better than the photograph alone: {listed(sorted(above))}."
     nothing = "Nothing is certainly better than the photograph alone: gains undo the harm of adding sound."
-    return f"**Without any event:** {'; '.join(told)}. {certain or nothing}"
+    return f"**Against approaches without events:** {'; '.join(told)}. {certain or nothing}"
 
 
 def without_labels() -> str:

@@ -121,7 +121,7 @@ class Evidence:
     def __str__(self) -> str:
         amount = {
             "area": f"on {self.amount:.0%} of the photograph",
-            "length": f"along {self.amount:.2f} of its side",
+            "length": f"along {self.amount:.2f} times its side",
             "count": f"× {self.amount:g}",
         }[self.rule.measure]
         return f"{', '.join(self.tags)} {amount}"

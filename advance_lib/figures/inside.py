@@ -16,7 +16,7 @@ from PIL import Image as Picture
 
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
-from advance_lib.analysis.words import number, signed
+from advance_lib.analysis.words import number, signed, with_minus
 from advance_lib.experiments.cells import Cell
 from advance_lib.figures.events import short
 from advance_lib.figures.heat import heat_tables
@@ -107,7 +107,7 @@ def readable_means(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}"
+    return with_minus(f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}")
 
 
 def embedding_panels(points: Mapping[str, np.ndarray], scenes: Sequence[str]) -> Figure:

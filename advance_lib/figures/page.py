@@ -33,9 +33,9 @@ SENSE_COLOURS = {"image": IMAGE_COLOUR, "sound": SOUND_COLOUR, "image+sound": BO
 # One colour a loss throughout the book: |Na warm, |Nv+a cool, SQ dark and KL light; L_E stands apart.
 LOSS_COLOURS = {
     "SQ|Na": "#9c4a00",
-    "KL|Na": "#e09f3e",
+    "KL|Na": "#b9770e",
     "SQ|Nv+a": "#1d4e89",
-    "KL|Nv+a": "#4ea8de",
+    "KL|Nv+a": "#2b93cf",
     "E": "#c1121f",
     "E1": "#e5737c",
 }

@@ -72,7 +72,7 @@ def run_dots(
         marks: label to the value of each cell that has such a mark, such as the paper's.
         from_zero: begin the axis at zero.
     """
-    cells = list(dict.fromkeys(table["cell"]))
+    cells, digits = list(dict.fromkeys(table["cell"])), 1 if table[column].max() >= 10 else 2
     figure, axis = plt.subplots(figsize=(8, 0.62 * len(cells) + 1.4), layout="constrained")
     for row, cell in enumerate(cells):
         values = table.loc[table["cell"] == cell, column]
@@ -82,14 +82,14 @@ def run_dots(
         axis.text(
             values.mean(),
             row - 0.26,
-            f"{values.mean():.{1 if values.mean() >= 10 else 2}f}",
+            f"{values.mean():.{digits}f}",
             ha="center",
             va="bottom",
-            color=colour,
         )
-    for (name, values), colour in zip(marks.items(), (PAPER_COLOUR, "black"), strict=False):
+    looks = ((PAPER_COLOUR, "|", 22), ("black", "v", 8))
+    for (name, values), (colour, marker, size) in zip(marks.items(), looks, strict=False):
         at = [(values[cell], row) for row, cell in enumerate(cells) if cell in values]
-        axis.plot(*zip(*at, strict=True), "|", color=colour, markersize=22, markeredgewidth=1.6, label=name)
+        axis.plot(*zip(*at, strict=True), marker, color=colour, markersize=size, markeredgewidth=1.6, label=name)
     axis.set_yticks(range(len(cells)), [_row_name(Cell.named(cell)) for cell in cells])
     axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.75))
     axis.margins(x=0.08)
@@ -279,7 +279,7 @@ def gains_map(gains: pd.DataFrame, name: str) -> HTML:
         name: of the file of numbers.
     """
     most = float(gains.abs().to_numpy().max()) or 1.0
-    table = gains.set_axis([Cell.named(cell).heading for cell in gains], axis=1)
+    table = gains.set_axis([Cell.named(cell).short for cell in gains], axis=1)
     return heat_tables({"": table}, name, Normalize(-most, most), lambda gain: _number(gain, "+.1f"), "RdBu")
 
 

@@ -25,11 +25,11 @@ from advance_lib.experiments.cells import ALPHA, BETA, Cell
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SMALL, Shown, heatmap, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
-# Verdict: symbol, background, marker, whether the marker is filled. Symbol and word tell it without colours, too.
+# Verdict: symbol, marker, whether the marker is filled. Symbol and word tell it without colours, too.
 VERDICTS = {
-    "supported": ("✓", "#cfe8d5", "o", True),
-    "refuted": ("✗", "#f4c7c3", "X", True),
-    "undecided": ("○", "#eeeeee", "o", False),
+    "supported": ("✓", "o", True),
+    "refuted": ("✗", "x", True),
+    "undecided": ("○", "o", False),
 }
 
 
@@ -75,10 +75,8 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
             texts[row.claim] = f"{VERDICTS[row.verdict][0]} {row.verdict}, {difference}, ({low} to {high})"
         table = table.assign(**{source: [texts.get(claim, "–") for claim in table["claim"]]})
     table = table.set_index(["where", "claim"])
-    looks = {symbol: f"background: {colour}; color: black" for symbol, colour, *_ in VERDICTS.values()} | {"–": ""}
-    coloured = table.map(
-        lambda text: f'<div style="padding: 0 0.4em; {looks[text[0]]}">{text.replace(", ", "<br>")}</div>'
-    )
+    looks = {symbol: verdict for verdict, (symbol, *_) in VERDICTS.items()} | {"–": ""}
+    coloured = table.map(lambda text: f'<div class="{looks[text[0]]}">{text.replace(", ", "<br>")}</div>')
     page = coloured.to_html(border=0, escape=False, index_names=False)
     return table_page(page, table, name, runs)
 
@@ -138,7 +136,7 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
             claims = list(first.iloc[rows]["claim"])
             for row in found[found["claim"].isin(claims)].itertuples():
                 height = claims.index(row.claim)
-                colour, (_, _, marker, filled) = loss_colour(row.other), VERDICTS[row.verdict]
+                colour, (_, marker, filled) = loss_colour(row.other), VERDICTS[row.verdict]
                 axis.plot([row.low, row.high], [height, height], color=colour, linewidth=2)
                 axis.plot(row.difference, height, marker, color=colour, markerfacecolor=colour if filled else "white")
             axis.axvline(0, color="black", linewidth=0.8)
@@ -148,7 +146,7 @@ def claim_intervals(sources: Mapping[str, pd.DataFrame]) -> Figure:
         line[0].set_ylabel(where, fontsize=SMALL)
     for axis, source in zip(axes[0], sources, strict=True):
         axis.set_title(textwrap.fill(source, 21), fontsize=SMALL)
-    for verdict, (_, _, marker, filled) in VERDICTS.items():
+    for verdict, (_, marker, filled) in VERDICTS.items():
         axes[0, 0].plot([], [], marker, color="black", markerfacecolor="black" if filled else "white", label=verdict)
     figure.legend(frameon=False, loc="outside upper center", ncols=3)
     figure.align_ylabels()
@@ -163,7 +161,7 @@ def error_rates(rows: pd.DataFrame) -> Figure:
         rows: of the record of `studies.rules`; those in which some approaches vary more than others are not drawn.
     """
     figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), sharex="col", sharey="row", layout="constrained")
-    looks = (("#0072b2", "o"), ("#d55e00", "s"), ("#999999", "^"), ("#cc79a7", "v"))
+    looks = (("#0072b2", "o"), ("#d55e00", "s"), ("#767676", "^"), ("#cc79a7", "v"))
     styles = dict(zip(dict.fromkeys(rows["rule"]), looks, strict=True))
     even = rows[rows["uneven"] == 1]
     for column, (seeds, found) in zip(axes.T, even.groupby("seeds"), strict=True):

@@ -89,7 +89,7 @@ def skip(app, what, name, obj, skipped, options) -> bool | None:
 
 
 class Typography(SphinxPostTransform):
-    """What a sentence calls ``L_SQ|Na`` is typeset with subscripts, and a hyphen before a number becomes a minus.
+    """What a sentence calls ``L_SQ|Na`` is typeset with subscripts, a hyphen before a number becomes a minus, 7% 7 %.
 
     Code and formulas stay as they are.
     """
@@ -107,7 +107,7 @@ class Typography(SphinxPostTransform):
                 above = above.parent
             if above is not None or text.parent is None:
                 continue
-            written, pieces, at = with_minus(str(text)), [], 0
+            written, pieces, at = re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", with_minus(str(text))), [], 0
             for found in LOSS.finditer(written):
                 index = nodes.subscript("", found[1])
                 index += nodes.subscript("", found[2]) if found[2] else []

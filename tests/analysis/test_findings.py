@@ -52,9 +52,9 @@ def records(tmp_path, monkeypatch):
         looked_up = {"f_base": 20.0, "f_other": 18.0}
         kept = {"profile": "mini", "code_key": key, "seeds": [0, 2], "scores": scores, "claims": {"exam": claims}}
         write_json(tmp_path / f"{name}.json", kept | {"looked_up": {"exam": looked_up}})
-    readings = [row(f"{BOTH}Ls", f"{BOTH}{t}", 4.0, 0.01) | {"alpha": 10.0, "f_other": 60.0} for t in PAPER_TRANSFERS]
-    ways = {"α chosen on validation": {"exam": readings}}
-    write_json(tmp_path / "alpha_beta-miniature.json", {"profile": "mini", "code_key": key, "readings": ways})
+    claims = [row(f"{BOTH}Ls", f"{BOTH}{t}", 4.0, 0.01) | {"f_other": 60.0} for t in PAPER_TRANSFERS]
+    weights = {"claims": {"exam": claims}, "chosen": dict.fromkeys(PAPER_TRANSFERS, 10.0)}
+    write_json(tmp_path / "alpha_beta-miniature.json", {"profile": "mini", "code_key": key} | weights)
     others = [f"{BOTH}Ls", "late fusion", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS)]
     compared = [row("image/Ls", name, 2.0 + n, 0.3) | {"f_other": 50.0 + n} for n, name in enumerate(others)]
     for name in ("baselines-miniature", "baselines-real-pairs-5k"):
@@ -73,7 +73,8 @@ def test_a_loss_and_a_gain_are_told_from_one_point_of_view(records):
 
 def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     assert (
-        "On the miniature, L_E changes image + sound by +5.0 points (+4.0 to +6.0; not certain)" in findings.transfers()
+        "On the miniature, none certainly changes the score; L_E, the paper's best, moves it by +5.0 (+4.0 to +6.0)"
+        in (findings.transfers())
     )
     assert "all five transfers certainly gain over" in findings.chosen_weights()
     told = findings.without_events()
@@ -83,6 +84,21 @@ def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     )
     assert "Nothing is certainly better" in told
     assert "9.0 points above" in findings.without_labels() and "20.0" in findings.without_labels()
+
+
+def test_certain_gains_and_losses_are_told_from_the_largest_on(records):
+    path = records / "tables-miniature.json"
+    kept = json.loads(path.read_text())
+    for row in kept["claims"]["exam"]:
+        if (row["base"], row["other"]) == (f"{BOTH}Ls", f"{BOTH}SQ|Nv+a"):
+            row |= {"difference": -10.5, "low": -15.8, "high": -5.3, "p_holm": 0.0}
+        if (row["base"], row["other"]) == (f"{BOTH}Ls", f"{BOTH}KL|Na"):
+            row |= {"p_holm": 0.0}
+    write_json(path, kept)
+    told = findings.transfers()
+    assert (
+        "On the miniature, L_KL|Na gains 2.0 points (1.0 to 3.0) and L_SQ|Nv+a loses 10.5 points (5.3 to 15.8);" in told
+    )
 
 
 def test_the_table_is_the_papers_and_ours(records):

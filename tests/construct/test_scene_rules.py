@@ -102,7 +102,7 @@ def test_a_plain_case_of_each_scene(scene):
 
 
 def test_the_reason_names_the_tags_and_how_much_there_is():
-    assert GROUNDS["bridge"].suggestion().reason == "bridge=yes along 1.00 of its side"
+    assert GROUNDS["bridge"].suggestion().reason == "bridge=yes along 1.00 times its side"
     assert GROUNDS["forest"].suggestion().reason == "natural=wood on 100% of the photograph"
     assert GROUNDS["train station"].suggestion().reason == "railway=station × 1"
 

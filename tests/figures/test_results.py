@@ -147,7 +147,7 @@ def test_scores_stand_beside_the_papers_on_one_split(tmp_path):
         (run.folder / "metrics.json").write_text(json.dumps(metrics))
     axis = results.fscores(runs, "exam", {"a guess": {"image/Ls": 5.0}}).axes[0]
     assert [text.get_text() for text in axis.texts] == ["61.0", "61.0"] and "exam" in axis.get_xlabel()
-    marks = {line.get_label(): list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"}
+    marks = {line.get_label(): list(line.get_xdata()) for line in axis.lines if line.get_marker() in "|v"}
     assert marks["the paper, on ADVANCE"] == [72.85, 28.99] and marks["a guess"] == [5.0]
     shown = results.show_fscores(runs, "test", "fscores")
     assert 'id="fscores"' in shown.data and shown.made_from["runs"] == 4

@@ -189,7 +189,7 @@ const figure = (box, data) => {
   const clipNames = data.clips.map(clip => {
     const under = { ...state, clip, beta: 0 }, least = lowest(measured(under).flat(), under);
     const main = SCENES.filter(k => least[k] >= 0.1).sort((a, b) => least[b] - least[a]).map(k => data.scenes[k]);
-    return `${data.scenes[clip.scene]}; L_E1 is least ${main.length > 1 ? 'between' : 'at'} ${main.join(' and ')}`;
+    return `${data.scenes[clip.scene]}; its events fit best ${main.length > 1 ? 'between' : 'at'} ${main.join(' and ')}`;
   });
   const numbered = (name, i) => {
     const before = clipNames.slice(0, i).filter(other => other === name).length;
@@ -273,7 +273,8 @@ const figure = (box, data) => {
     steps.replaceChildren(...tenths.map(([x, y]) => svg('circle', { cx: x, cy: y, r: 2 })));
     beside(end, endText, place(last));
     const apart = (a, b) => Math.hypot(place(a)[0] - place(b)[0], place(a)[1] - place(b)[1]);
-    endText.toggleAttribute('hidden', apart(last, state.least) < 24 || apart(last, state.p) < 24);
+    const crowded = (a, b) => apart(a, b) < 24 || (Math.abs(place(a)[1] - place(b)[1]) < 16 && apart(a, b) < 120);
+    endText.toggleAttribute('hidden', crowded(last, state.least) || apart(last, state.p) < 24);
     minimumText.toggleAttribute('hidden', apart(state.least, state.p) < 24);
     const decimals = state.mean ? 4 : 3;
     for (const [column, p] of Object.entries(places)) {
