@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from advance_lib.data.splits import Split
 from advance_lib.experiments.runs import Run
 
 
@@ -31,7 +32,7 @@ def selected_epochs(runs: Sequence[Run]) -> pd.DataFrame:
     rows = [
         {
             "cell": run.cell,
-            "split": f"by {run.request.settings.split.by} {run.request.settings.split.seed}",
+            "split": split_in_words(run.request.settings.split),
             "seeds": run.seed,
             "selected epochs": run.metrics["epoch"] + 1,
             "epochs trained": len(run.metrics["history"]),
@@ -46,6 +47,11 @@ def selected_epochs(runs: Sequence[Run]) -> pd.DataFrame:
 
     kinds = {"seeds": listed, "selected epochs": listed, "epochs trained": listed, "allowed": "first"}
     return table.groupby(["cell", "split"], sort=False).agg(kinds)
+
+
+def split_in_words(split: Split) -> str:
+    """Return what a table calls a split, such as ``by location, draw 0``."""
+    return "the dataset's own" if split.by == "own" else f"by {split.by}, draw {split.seed}"
 
 
 def last_epochs_told(runs: Sequence[Run]) -> str:

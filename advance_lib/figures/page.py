@@ -292,8 +292,11 @@ def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequen
         prose: the entries are sentences, whose lines may be broken.
         runs: finished runs that the table rests on.
     """
+    shown = table
+    if table.index.nlevels == table.columns.nlevels == 1 and table.index.name:  # or it gets a row
+        shown = table.rename_axis(index=None, columns=table.index.name)
     with pd.option_context("display.max_colwidth", None):
-        page = table.to_html(border=0, na_rep="–")
+        page = shown.to_html(border=0, na_rep="–")
     return table_page(page, table, name, runs, "prose" if prose else "")
 
 

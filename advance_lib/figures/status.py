@@ -12,6 +12,7 @@ import nbformat
 import pandas as pd
 from IPython.display import HTML
 
+from advance_lib.analysis.epochs import split_in_words
 from advance_lib.analysis.words import counted
 from advance_lib.cache import build_folder
 from advance_lib.training.devices import environment
@@ -86,7 +87,7 @@ def results_shown(executed: Sequence[Path]) -> HTML:
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         found = [output.metadata["advance"] for output in outputs if "advance" in output.get("metadata", ())]
         for result, count, address in dict.fromkeys((one["result"], one["runs"], one["list"]) for one in found):
-            link = f'<a href="{address}">{counted(count, "run")}</a>' if count else "data, or kept records"
+            link = f'<a href="{address}">{counted(count, "run")}</a>' if count else "–"
             rows.append((name, f'<a href="{name}.html#{result}">{result}</a>', link))
     table = pd.DataFrame(rows, columns=["chapter", "table or figure", "made from"])
     page = table.to_html(border=0, index=False, escape=False)
@@ -99,13 +100,13 @@ def run_times(runs: list) -> pd.DataFrame:
         (
             run.cell,
             run.seed,
-            f"by {run.request.settings.split.by} {run.request.settings.split.seed}",
+            split_in_words(run.request.settings.split),
             run.metrics["epoch"] + 1,
             round(run.metrics["seconds"], 1),
             run.config["environment"]["device"].split(" (")[0],
             run.folder.name,
         )
-        for run in runs
+        for run in {run.folder: run for run in runs}.values()
     ]
     columns = ["cell", "seed", "split", "selected epoch", "seconds", "device", "run"]
     return pd.DataFrame(rows, columns=columns).set_index(["cell", "seed", "split"])

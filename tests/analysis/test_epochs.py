@@ -28,7 +28,7 @@ def test_the_selected_epochs_of_supervised_runs(runs):
     settings = replace(runs[0].request.settings, split=Split("location"))
     same = replace(runs[0], request=replace(runs[0].request, settings=settings))  # asked for by another name
     table = selected_epochs([*runs, same])
-    assert list(table.index) == [("image/Ls", "by own 0")]
+    assert list(table.index) == [("image/Ls", "the dataset's own")]
     assert table.iloc[0].tolist() == ["0, 1", "3, 4", "3, 4", 4]
 
 
