@@ -68,7 +68,7 @@ def assumptions(assumed: Assumptions = ASSUMED) -> pd.DataFrame:
     """Return every assumption with its value and, from the docstring, what it means."""
     texts = dict(line.strip().split(": ", 1) for line in Assumptions.__doc__.splitlines() if ": " in line)
     rows = {field.name: [_value(getattr(assumed, field.name)), texts[field.name]] for field in fields(assumed)}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["assumed", "what it is"])
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "what it is"])
 
 
 def _value(value: float) -> str:
@@ -81,7 +81,8 @@ def measured(record: dict) -> pd.DataFrame:
     Args:
         record: of ``python -m advance_bench``, not a short one.
     """
-    rows = {(part, name): value for part in PARTS for name, value in record[part].items() if "workers" not in name}
+    found = [(part, *item) for part in PARTS for item in record[part].items()]
+    rows = {(part, name.replace("_", " ")): value for part, name, value in found if "workers" not in name}
     table = pd.DataFrame({"value": pd.Series(rows)}).rename_axis(["part", "figure"])
     table["how known"] = ["computed" if name in COUNTED else "measured" for _, name in table.index]
     return table

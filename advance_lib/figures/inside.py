@@ -78,6 +78,8 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
     cells = list(dict.fromkeys(table["cell"]))
     size = (9, 0.42 * len(cells) + 1.3)
     figure, axes = plt.subplots(1, len(labels), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    names = dict.fromkeys(name for lines in marks.values() for name in lines)
+    styles = dict(zip(names, ("--", ":", "-."), strict=False))
     for axis, (measure, label) in zip(axes.flat, labels.items(), strict=True):
         for row, cell in enumerate(cells):
             found = table[(table["cell"] == cell) & (table["measure"] == measure)].iloc[0]
@@ -86,8 +88,8 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
             axis.plot(found["mean"], row, "o", color=colour, markersize=7)
             beside = (found["mean_high"], row)
             axis.annotate(_number(found["mean"]), beside, (5, 0), textcoords="offset points", va="center", color=colour)
-        for line, (name, value) in zip(("--", ":", "-."), marks.get(measure, {}).items(), strict=False):
-            axis.axvline(value, color=PAPER_COLOUR, linestyle=line, label=name)
+        for name, value in marks.get(measure, {}).items():
+            axis.axvline(value, color=PAPER_COLOUR, linestyle=styles[name], label=name)
         axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.6))
         axis.margins(x=0.14)
         axis.grid(False, axis="y")
