@@ -55,7 +55,7 @@ def field_notes() -> pd.DataFrame:
         for field, text in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
     }
-    rows = {name: [*map(str, values), texts[name]] for name, values in choices().items()}
+    rows = {name: [*map(str, values), texts[name].replace("`", "")] for name, values in choices().items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["paper", "code", "what it is, and where"])
 
 
