@@ -1,14 +1,20 @@
+import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from advance_lib.analysis.claims import confusions
-from advance_lib.cache import UserError
+from advance_lib.analysis.studies import RESULTS
+from advance_lib.cache import UserError, code_digest, digest
 from advance_lib.cli import main
 from advance_lib.experiments.answers import keep, made, restore
+from advance_lib.experiments.one_run import recipe_in
+from advance_lib.experiments.profiles import get_profile
 from advance_lib.experiments.runs import Request, finished
+from advance_lib.experiments.settings import Sources
 from advance_lib.transfer.presets import CODE
 
 
@@ -72,3 +78,20 @@ def test_the_command_goes_on_from_kept_answers(tiny, quick, build, tmp_path, mon
     monkeypatch.setattr(Request, "train", lambda *_: pytest.fail("trained again"))
     assert main([*asked, "--cell", "image/Ls", "--seed", "0", "--jobs", "1"]) == 0
     assert capsys.readouterr().out == told and list(folder.glob("*.parquet")) == files
+
+
+def test_what_the_project_keeps_was_made_by_todays_code():
+    """Answers of older code are never asked for again: remove those files."""
+    code = [code_digest(f"advance_lib.{name}") for name in ("experiments.one_run", "data.features")]
+    for file in (RESULTS / "answers").glob("*.parquet"):
+        about = pq.read_schema(file).metadata
+        config = json.loads(about[b"config"])
+        recipe, request = recipe_in(config), config["request"]
+        sources, sizes = Sources(**request["settings"]["sources"]), get_profile(request["settings"]["profile"])
+        seen = [sizes.image_side, sources.raw_colours(recipe.preset), str(sources.hearing(recipe.preset))]
+        shared = [config["data"], config["pretrained"], seen]
+        keys = {
+            digest(asdict(recipe), request["seed"], shared, precision, *code, [None, None, None])
+            for precision in ("32-true", "bf16-mixed")
+        }
+        assert file.stem in keys, f"{file} was made by older code: remove it"
