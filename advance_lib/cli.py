@@ -199,7 +199,7 @@ def study(arguments: argparse.Namespace) -> None:
     default = Settings()  # what differs from it is part of the name, so that no record overwrites another's
     others = [word for word, usual in zip(_words(settings), _words(default), strict=True) if word != usual]
     whose = dict.fromkeys(("worlds", "difficulties", "odds"), "difficulty")
-    whose |= {"numbers": "tables", "alphas": "alpha_beta"}
+    whose |= {"numbers": "tables", "alphas": "alpha_beta", "transfers": "after"}
     options = {name: value for name in whose if (value := getattr(arguments, name))}
     for name in options:
         if whose[name] != arguments.name:
@@ -473,6 +473,7 @@ def _add_results(commands, parents: list[argparse.ArgumentParser], answers: argp
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--numbers", type=int, nargs="+", metavar="N", help="tables: which (default: all three)")
     command.add_argument("--alphas", type=float, nargs="+", metavar="α", help="alpha_beta: the only ones to try")
+    command.add_argument("--transfers", nargs="+", metavar="TRANSFER", help="after: the only ones to ask, as SQ|Na")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")
     command.add_argument("--odds", type=float, nargs="+", metavar="G", help="difficulty: factors g on odds, to try")

@@ -380,14 +380,18 @@ def inside(settings: Settings) -> dict:
     return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
 
 
-def after(settings: Settings) -> dict:
+def after(settings: Settings, transfers: Sequence[str] = PAPER_TRANSFERS) -> dict:
     """Ask of finished runs what later papers ask: a linear probe on frozen representations, and retrieval.
+
+    Args:
+        settings: data, profile, seeds and device.
+        transfers: those to ask beside L_s, for data on which a run takes minutes.
 
     Returns:
         A record: ``probe``, ``alike`` and ``retrieval`` (by ``events`` and by ``map``), each by split, as `probes` and
         `retrieval` return them; ``random splits``, the probe before training on splits by pair and by location.
     """
-    cells = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS)]
+    cells = [f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in transfers)]
     runs, shared = runs_for(settings, "image/Ls", "sound/Ls", *cells), prepared(settings)
     tested = splits_of(runs)
     found = of_approaches(runs, tested)
