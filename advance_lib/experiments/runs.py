@@ -198,7 +198,7 @@ class Run:
     def checkpoint(self) -> Path:
         """Its network, as `one_run.load_checkpoint` reads it; trained again where its answers alone were kept."""
         path = self.folder / CHECKPOINT
-        if not path.exists() and self.folder.exists():
+        if not path.exists() and (self.folder / "metrics.json").exists():
             remove([self.folder])
             entry("runs", self.folder.name, self.request.train)
             for read in ("metrics", "config", "predictions"):  # of another training
