@@ -51,6 +51,8 @@ def selected_epochs(runs: Sequence[Run]) -> pd.DataFrame:
 
 def split_in_words(split: Split) -> str:
     """Return what a table calls a split, such as ``by location, draw 0``."""
+    if split.by in ("given", "official"):  # there is one of each
+        return split.by
     return "the dataset's own" if split.by == "own" else f"by {split.by}, draw {split.seed}"
 
 

@@ -39,10 +39,17 @@ def keep(runs: Sequence[Run], folder: Path) -> None:
     for run in runs:
         if not (path := folder / f"{run.folder.name}.parquet").exists():
             table = pa.Table.from_pandas(_in_thousandths(run.predictions), preserve_index=False)
-            about = {name: json.dumps(getattr(run, name)) for name in ABOUT}
+            about = {"config": json.dumps(_without_places(run.config)), "metrics": json.dumps(run.metrics)}
             table = table.replace_schema_metadata(table.schema.metadata | about)
             with written_whole(path) as partial:
                 pq.write_table(table, partial, compression="zstd", compression_level=19)
+
+
+def _without_places(config: dict) -> dict:
+    """Return a configuration in which the dataset is called by its folder's name: where it lay is nobody's business."""
+    request = config["request"]
+    settings = request["settings"] | {"dataset": Path(request["settings"]["dataset"]).name}
+    return config | {"request": request | {"settings": settings}}
 
 
 def _in_thousandths(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -92,12 +99,12 @@ def made(settings: Settings) -> list[Run]:
         of = asked.get("settings", {})
         if of.get("profile") != settings.profile:
             continue
-        split, preset, sources = Split(**of["split"]), Preset(**of["preset"]), Sources(**of["sources"])
         try:
+            split, preset, sources = Split(**of["split"]), Preset(**of["preset"]), Sources(**of["sources"])
             setting = replace(settings, split=split, skip_broken=of["skip_broken"], preset=preset, sources=sources)
             request = Request(setting, Cell.named(asked["cell"]), asked["seed"], asked["alpha"], asked["beta"])
             if request.key() == file.parent.name:
                 found.append(Run(request, file.parent))
-        except UserError:  # a transfer that is not registered, a split that this dataset has not
+        except UserError:  # not registered here, no such file, or a split that this dataset has not
             continue
     return found

@@ -22,6 +22,8 @@ def test_answers_are_kept_small_and_spare_another_machine_the_training(request_o
     first = finished([request_of])[0]
     known = first.predictions, first.metrics, confusions([first], "test")
     keep([first], tmp_path / "answers")
+    (kept,) = (tmp_path / "answers").glob("*")
+    assert str(tmp_path).encode() not in pq.read_schema(kept).metadata[b"config"]  # no place of this machine
     shutil.rmtree(build / "runs")  # another machine has none of it
 
     assert restore(tmp_path / "answers") == 1
