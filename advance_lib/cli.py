@@ -129,6 +129,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     from advance_lib.experiments.cells import cells_of
     from advance_lib.experiments.runs import finished, requests_for, requests_of_book
+    from advance_lib.experiments.settings import split_in_words
 
     settings = _settings(arguments)
     cells = arguments.cell or (cells_of(arguments.table) if arguments.table is not None else [])
@@ -142,8 +143,8 @@ def train(arguments: argparse.Namespace) -> None:
         if rank():
             continue  # the first process tells
         found = ", ".join(f"{name} F {values['fscore']:.1f}" for name, values in run.metrics["scores"].items())
-        split = run.request.settings.split
-        print(f"{run.cell}, seed {run.seed}, split by {split.by} {split.seed}: {found}  ({run.folder.name})")
+        split = split_in_words(run.request.settings.split)
+        print(f"{run.cell}, seed {run.seed}, split: {split}; {found}  ({run.folder.name})")
 
 
 @contextmanager

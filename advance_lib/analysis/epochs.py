@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from advance_lib.data.splits import Split
 from advance_lib.experiments.runs import Run
+from advance_lib.experiments.settings import split_in_words
 
 
 def supervised(runs: Sequence[Run]) -> list[Run]:
@@ -47,13 +47,6 @@ def selected_epochs(runs: Sequence[Run]) -> pd.DataFrame:
 
     kinds = {"seeds": listed, "selected epochs": listed, "epochs trained": listed, "allowed": "first"}
     return table.groupby(["cell", "split"], sort=False).agg(kinds)
-
-
-def split_in_words(split: Split) -> str:
-    """Return what a table calls a split, such as ``by location, draw 0``."""
-    if split.by in ("given", "official"):  # there is one of each
-        return split.by
-    return "the dataset's own" if split.by == "own" else f"by {split.by}, draw {split.seed}"
 
 
 def last_epochs_told(runs: Sequence[Run]) -> str:

@@ -140,7 +140,7 @@ class Settings:
         """Return in words what of split, preset and networks is not the default."""
         usual, found = Sources(), {}
         if self.split != THE_SPLIT:
-            found["split"] = f"by {self.split.by}" + (f", number {self.split.seed}" if self.split.seed else "")
+            found["split"] = split_in_words(self.split)
         if self.skip_broken:
             found["unusable pairs"] = "left out"
         if changed := differences(self.preset):
@@ -149,6 +149,13 @@ class Settings:
             if (source := getattr(self.sources, name)) != getattr(usual, name):
                 found[f"{name} network"] = source
         return found
+
+
+def split_in_words(split: Split) -> str:
+    """Return what a table calls a split, such as ``by location, draw 0``."""
+    if split.by in ("given", "official"):  # there is one of each
+        return split.by
+    return "the dataset's own" if split.by == "own" else f"by {split.by}, draw {split.seed}"
 
 
 def parse_seeds(seeds: int | str | Sequence[int] | None, profile: Profile) -> tuple[int, ...]:

@@ -12,9 +12,9 @@ import nbformat
 import pandas as pd
 from IPython.display import HTML
 
-from advance_lib.analysis.epochs import split_in_words
 from advance_lib.analysis.words import counted
 from advance_lib.cache import build_folder
+from advance_lib.experiments.settings import split_in_words
 from advance_lib.training.devices import environment
 
 PHASES = ("render", "features", "pre-train", "train", "chapters", "pages")
@@ -43,13 +43,18 @@ def chapter_times(executed: Sequence[Path]) -> pd.DataFrame:
     """
     rows = []
     for path in executed:
-        name, made = path.stem, nbformat.read(path, as_version=4).metadata.papermill
-        record = path.parents[1] / "taken" / "chapters" / f"{name}.json"
+        notebook = nbformat.read(path, as_version=4)
+        made, record = notebook.metadata.papermill, path.parents[1] / "taken" / "chapters" / f"{path.stem}.json"
         memory = json.loads(record.read_text()).get("memory") if record.exists() else None
         memory = round(memory) if memory else None
-        rows.append((name, made["start_time"][:16].replace("T", " "), round(made["duration"], 1), memory))
+        rows.append((_title(notebook), made["start_time"][:16].replace("T", " "), round(made["duration"], 1), memory))
     columns = ["chapter", "executed (UTC)", "seconds", "memory in MB"]
     return pd.DataFrame(rows, columns=columns).set_index("chapter")
+
+
+def _title(notebook: nbformat.NotebookNode) -> str:
+    headings = (re.match(r"# (.+)", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    return next(filter(None, headings))[1]
 
 
 def phase_times(book: str) -> pd.DataFrame:
@@ -88,7 +93,7 @@ def results_shown(executed: Sequence[Path]) -> HTML:
         found = [output.metadata["advance"] for output in outputs if "advance" in output.get("metadata", ())]
         for result, count, address in dict.fromkeys((one["result"], one["runs"], one["list"]) for one in found):
             link = f'<a href="{address}">{counted(count, "run")}</a>' if count else "–"
-            rows.append((name, f'<a href="{name}.html#{result}">{result}</a>', link))
+            rows.append((_title(notebook), f'<a href="{name}.html#{result}">{result}</a>', link))
     table = pd.DataFrame(rows, columns=["chapter", "table or figure", "made from"])
     page = table.to_html(border=0, index=False, escape=False)
     return HTML(f'<div class="wide-table" tabindex="0" role="region" aria-label="tables and figures">{page}</div>')

@@ -215,7 +215,7 @@ def test_an_approach_of_ones_own_from_the_command_line(tiny, tmp_path):
     done = subprocess.run([*command, "--dataset", str(tiny)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-        f"image+sound/HALF|Na, seed {seed}, split by own 0" for seed in (4, 5)
+        f"image+sound/HALF|Na, seed {seed}, split: the dataset's own" for seed in (4, 5)
     ]
 
 

@@ -3,7 +3,7 @@ import json
 import nbformat
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from advance_lib.experiments.runs import Run, requests_for
 from advance_lib.experiments.settings import Settings
@@ -34,7 +34,8 @@ def executed(tmp_path, build):
         data, metadata = DisplayFormatter().format(page)
         cell = new_code_cell("show()", outputs=[new_output("display_data", data, metadata=metadata)])
         made = {"papermill": {"start_time": "2026-01-02T03:04:05", "duration": 7.04}}
-        nbformat.write(new_notebook(cells=[cell], metadata=made), folder / f"{name}.ipynb")
+        heading = new_markdown_cell(f"# About {name}\n\nIts text.")
+        nbformat.write(new_notebook(cells=[heading, cell], metadata=made), folder / f"{name}.ipynb")
     leave(folder.with_name("taken") / "chapters" / "table1.json", begun=0.0, wall=7.5, cpu=8.0, memory=812.25, code=0)
     contents = tmp_path / "_toc.yml"
     contents.write_text("root: book/status\n" + "".join(f"- file: book/{name}\n" for name in (*pages, "unmade")))
@@ -50,13 +51,13 @@ def test_every_result_has_its_address_and_its_runs(executed):
 
 def test_time_and_memory_of_each_chapter(executed):
     table = status.chapter_times(executed)
-    assert list(table.index) == ["table1", "dataset"]
-    assert table.loc["table1", ["executed (UTC)", "seconds", "memory in MB"]].tolist() == [
+    assert list(table.index) == ["About table1", "About dataset"]
+    assert table.loc["About table1", ["executed (UTC)", "seconds", "memory in MB"]].tolist() == [
         "2026-01-02 03:04",
         7.0,
         812,
     ]
-    assert table["memory in MB"].isna()["dataset"]
+    assert table["memory in MB"].isna()["About dataset"]
 
 
 def test_phases_sum_their_steps_and_count_no_second_twice(build):
