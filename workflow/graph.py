@@ -120,9 +120,18 @@ def requested(config: Mapping[str, object]) -> Asked:
 
 def modules_of(chapter: Path) -> list[str]:
     """Return the modules of ours that a chapter imports: with what they import, the code behind its figures."""
+    return sorted(set(imported_modules(_code_of(chapter))))
+
+
+def references_of(chapter: Path) -> list[Path]:
+    """Return the stored records of the studies that a chapter names, in texts such as ``"tables-miniature"``."""
+    named = set(re.findall(r"[\"'](\w+)-", _code_of(chapter)))
+    return [path for path in sorted((CHECKOUT / "results").glob("*.json")) if path.stem.split("-")[0] in named]
+
+
+def _code_of(chapter: Path) -> str:
     cells = json.loads(chapter.read_text(encoding="utf-8"))["cells"]
-    code = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return sorted(set(imported_modules("\n".join(code))))
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
 def chapters() -> list[str]:
@@ -145,8 +154,3 @@ def texts() -> list[Path]:
     packages = [CHECKOUT / name for name in ("advance_lib", "advance_bench")]
     modules = [path for package in packages for path in sorted(package.rglob("*.py"))]
     return [CHECKOUT / "_config.yml", CHECKOUT / "_toc.yml", *shown, *modules]
-
-
-def references() -> list[Path]:
-    """Return the stored reference runs and measurements."""
-    return sorted((CHECKOUT / "results").glob("*.json"))

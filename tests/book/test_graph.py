@@ -149,3 +149,17 @@ def test_a_chapter_is_made_anew_when_a_module_that_it_imports_changes(tmp_path):
 def test_every_chapter_says_what_it_imports(name):
     found = graph.modules_of(ROOT / "book" / f"{name}.ipynb")
     assert found and all(find_spec(module) for module in found)
+
+
+def test_a_chapter_is_made_from_the_records_that_it_names(tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    for name in ("tables-miniature", "tables-real-pairs-5k", "inside-miniature"):
+        (tmp_path / "results" / f"{name}.json").write_text("{}")
+    monkeypatch.setattr(graph, "CHECKOUT", tmp_path)
+    cells = [
+        {"cell_type": "markdown", "source": ['"inside-miniature" is only talked about']},
+        {"cell_type": "code", "source": ['kept = studies.kept(f"tables-{data}")\n', "kept"]},
+    ]
+    (tmp_path / "chapter.ipynb").write_text(json.dumps({"cells": cells}))
+    found = graph.references_of(tmp_path / "chapter.ipynb")
+    assert [path.stem for path in found] == ["tables-miniature", "tables-real-pairs-5k"]
