@@ -241,10 +241,13 @@ def losses_as_html(text: str) -> str:
 
 
 def losses_as_mathtext(text: str) -> str:
-    """Typeset the losses of a text for Matplotlib; a text that has formulas already stays as it is."""
+    """Typeset the losses of a text for Matplotlib; a text that has formulas already stays as it is.
+
+    There is one level of subscripts: letters of a second one would be four points high.
+    """
 
     def loss(found: re.Match) -> str:
-        return f"$L_{{{found[1]}{f'_{{{found[2]}}}' if found[2] else ''}}}$"
+        return f"$L_{{{found[1]}{(found[2] or '').replace('+', '{+}')}}}$"
 
     return text if "$" in text else LOSS.sub(loss, text)
 

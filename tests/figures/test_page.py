@@ -111,9 +111,9 @@ def test_the_style_is_seaborns():
 @pytest.mark.parametrize(
     ("text", "as_html", "as_mathtext"),
     [
-        ("+ L_SQ|Na", "+ <i>L</i><sub>SQ|N<sub>a</sub></sub>", "+ $L_{SQ|N_{a}}$"),
+        ("+ L_SQ|Na", "+ <i>L</i><sub>SQ|N<sub>a</sub></sub>", "+ $L_{SQ|Na}$"),
         ("βL_E2, L_s", "β<i>L</i><sub>E2</sub>, <i>L</i><sub>s</sub>", "β$L_{E2}$, $L_{s}$"),
-        ("L_KL|Nv+a", "<i>L</i><sub>KL|N<sub>v+a</sub></sub>", "$L_{KL|N_{v+a}}$"),
+        ("L_KL|Nv+a", "<i>L</i><sub>KL|N<sub>v+a</sub></sub>", "$L_{KL|Nv{+}a}$"),
         ('<a title="L_E">L_sum, XL_E</a>', '<a title="L_E">L_sum, XL_E</a>', None),  # no loss, and no text
         ("$L_s$ of L_E", None, "$L_s$ of L_E"),  # formulas already
     ],
@@ -144,5 +144,5 @@ def test_losses_on_the_axes_of_a_figure_are_typeset(build):
     axis.set_title("with L_E")
     page.show(figure, "fig-8", "A figure.", "A figure")
     figure.canvas.draw()
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["$L_{s}$", "+ $L_{KL|N_{a}}$"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["$L_{s}$", "+ $L_{KL|Na}$"]
     assert axis.get_title() == "with $L_{E}$" and list(axis.get_yticks()) == [0, 1]
