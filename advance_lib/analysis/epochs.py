@@ -11,13 +11,17 @@ from advance_lib.experiments.runs import Run
 from advance_lib.experiments.settings import split_in_words
 
 
-def supervised(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs whose loss has L_s in it, each once, as it was first asked for."""
+def each_once(runs: Sequence[Run]) -> list[Run]:
+    """Return runs without repetitions, each as it was first asked for."""
     found = {}
     for run in runs:
-        if run.request.cell.supervised:
-            found.setdefault(run.folder, run)
+        found.setdefault(run.folder, run)
     return list(found.values())
+
+
+def supervised(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs whose loss has L_s in it, each once."""
+    return [run for run in each_once(runs) if run.request.cell.supervised]
 
 
 def selected_epochs(runs: Sequence[Run]) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import pandas as pd
 from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import BOTH, LEVEL
 from advance_lib.analysis.scores import over_seeds
-from advance_lib.analysis.studies import is_stale, reference
-from advance_lib.analysis.words import group, listed, signed, with_minus
+from advance_lib.analysis.studies import RESULTS, is_stale, reference
+from advance_lib.analysis.words import counted, group, listed, signed, with_minus
 from advance_lib.experiments.cells import PAPER_TRANSFERS, TABLES, Cell, paper_scores
 
 SOURCES = {"miniature": "the miniature", "real-pairs-5k": "real pairs"}
@@ -105,7 +105,7 @@ def verdicts() -> pd.DataFrame:
             rows[text][column] = _verdict(verdict, least)
         best = _best_transfer(source)
         verdict = "undecided" if not _is_certain(best) else "supported" if best["difference"] > 0 else "refuted"
-        rows[ABOVE_IMAGE][column] = _verdict(verdict, best) + _fewer_seeds(source, ", {}")
+        rows[ABOVE_IMAGE][column] = _verdict(verdict, best) + _fewer_seeds("baselines", source, ", {}")
     return pd.DataFrame(rows).T.rename_axis("the paper says")
 
 
@@ -114,10 +114,10 @@ def _verdict(verdict: str, row: Mapping) -> str:
     return f"{verdict}: {amount} ({low}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high})"
 
 
-def _fewer_seeds(source: str, form: str) -> str:
-    """Return a remark where `studies.baselines` has not as many seeds as the tables; ``""`` where it has."""
-    seeds, of_tables = (len(_kept(study, source)[0]["seeds"]) for study in ("baselines", "tables"))
-    return form.format(f"{seeds}\N{NO-BREAK SPACE}seeds") if seeds != of_tables else ""
+def _fewer_seeds(study: str, source: str, form: str = " ({})") -> str:
+    """Return a remark where a study has not as many seeds as the tables; ``""`` where it has."""
+    seeds, of_tables = (len(_kept(one, source)[0]["seeds"]) for one in (study, "tables"))
+    return form.format(counted(seeds, "seed")) if seeds != of_tables else ""
 
 
 def _against_image(source: str) -> dict[str, dict]:
@@ -160,17 +160,20 @@ def transfers() -> str:
 
 def chosen_weights() -> str:
     """Return what an α of its own does to each transfer."""
-    kept, data = _kept("alpha_beta", "miniature")
-    claims = _claims(kept)
-    rows = [claims[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS]
-    gaining = [named(row["other"]) for row in rows if _is_certain(row) and row["difference"] > 0]
-    who = group(gaining, [named(row["other"]) for row in rows], "transfers", ("certainly gains", "certainly gain"))
-    best = max(rows, key=lambda row: row["f_other"])
-    return (
-        f"**With an α of its own,** chosen on validation, {who} over image + sound on {data}. The best is "
-        f"{named(best['other'])}, with α = {kept['chosen'][best['other'].removeprefix(BOTH)]:g} and an F-score of "
-        f"{best['f_other']:.1f}."
-    )
+    told = []
+    for source in [one for one in SOURCES if (RESULTS / f"alpha_beta-{one}.json").exists()]:
+        kept, data = _kept("alpha_beta", source)
+        claims = _claims(kept)
+        rows = [claims[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS]
+        gaining = [named(row["other"]) for row in rows if _is_certain(row) and row["difference"] > 0]
+        who = group(gaining, [named(row["other"]) for row in rows], "transfers", ("certainly gains", "certainly gain"))
+        best = max(rows, key=lambda row: row["f_other"])
+        told.append(
+            f"on {data}{_fewer_seeds('alpha_beta', source)} {who} over image + sound, and the best, "
+            f"{named(best['other'])} with α = {kept['chosen'][best['other'].removeprefix(BOTH)]:g}, has "
+            f"{best['f_other']:.1f}"
+        )
+    return f"**With an α of its own,** chosen on validation: {'; '.join(told)}."
 
 
 def without_events() -> str:
@@ -184,11 +187,11 @@ def without_events() -> str:
         above |= {named(cell) for cell, row in rows.items() if _is_certain(row) and row["difference"] > 0}
         alone, other = best["f_other"] - best["difference"], f"{named(simple['other'])} {simple['f_other']:.1f}"
         told.append(
-            f"on {data}{_fewer_seeds(source, ' ({})')} the photograph alone has {alone:.1f}, {other}, the best "
-            f"transfer, {named(best['other'])}, {best['f_other']:.1f}"
+            f"on {data}{_fewer_seeds('baselines', source)} the photograph alone has {alone:.1f}, {other}, and "
+            f"the best transfer with the paper's α, {named(best['other'])}, {best['f_other']:.1f}"
         )
     certain = above and f"Certainly better than the photograph alone: {listed(sorted(above))}."
-    nothing = "Nothing is certainly better than the photograph alone: gains undo the harm of adding sound."
+    nothing = "Nothing is certainly better than the photograph alone: the gains undo the harm that adding sound does."
     return f"**Against approaches without events:** {'; '.join(told)}. {certain or nothing}"
 
 

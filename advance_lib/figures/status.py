@@ -12,6 +12,7 @@ import nbformat
 import pandas as pd
 from IPython.display import HTML
 
+from advance_lib.analysis.epochs import each_once
 from advance_lib.analysis.words import counted
 from advance_lib.cache import build_folder
 from advance_lib.experiments.settings import split_in_words
@@ -111,7 +112,7 @@ def run_times(runs: list) -> pd.DataFrame:
             run.config["environment"]["device"].split(" (")[0],
             run.folder.name,
         )
-        for run in {run.folder: run for run in runs}.values()
+        for run in each_once(runs)
     ]
     columns = ["cell", "seed", "split", "selected epoch", "seconds", "device", "run"]
     return pd.DataFrame(rows, columns=columns).set_index(["cell", "seed", "split"])

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -257,17 +258,32 @@ def weight_maps(grid: pd.DataFrame) -> Figure:
     corner = list(mean.columns).index(ALPHA), list(mean.index).index(BETA)
     left.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=PAPER_COLOUR, linewidth=3, clip_on=False))
     left.tick_params(rotation=0)
+    _curves(right, grid)
+    right.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+def weight_curves(grid: pd.DataFrame) -> Figure:
+    """Draw the validation F-score of every transfer over α, where β was not searched.
+
+    The grid is that of `studies.alpha_beta`; the dotted line is the paper's α.
+    """
+    figure, axis = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
+    _curves(axis, grid)
+    axis.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+def _curves(axis: Axes, grid: pd.DataFrame) -> None:
     alone = grid.loc[grid["transfer"] == "none", "validation"]
-    right.axhline(alone.mean(), color=BOTH_COLOUR, linestyle="--", label="L_s")
+    axis.axhline(alone.mean(), color=BOTH_COLOUR, linestyle="--", label="L_s")
     if len(alone) > 1:
-        right.axhspan(*(alone.mean() + np.array([-1, 1]) * alone.std()), color=BOTH_COLOUR, alpha=0.1, linewidth=0)
+        axis.axhspan(*(alone.mean() + np.array([-1, 1]) * alone.std()), color=BOTH_COLOUR, alpha=0.1, linewidth=0)
     single = grid[(grid["transfer"] != "none") & ((grid["transfer"] != "E") | (grid["beta"] == BETA))]
     for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
         each = found.groupby("alpha")["validation"].agg(["mean", "std"])
         at, label = each.index * 1.05 ** (number - 2), named(f"image+sound/{transfer}")
-        right.errorbar(at, each["mean"], each["std"].fillna(0), marker="o", markersize=4, capsize=2,
+        axis.errorbar(at, each["mean"], each["std"].fillna(0), marker="o", markersize=4, capsize=2,
                       color=loss_colour(transfer), label=label)  # fmt: skip
-    right.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
-    right.set(xscale="log", xlabel="α", ylabel="validation F-score in %")
-    right.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    return figure
+    axis.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")
+    axis.set(xscale="log", xlabel="α", ylabel="validation F-score in %")

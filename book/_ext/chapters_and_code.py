@@ -107,7 +107,7 @@ class Typography(SphinxPostTransform):
                 above = above.parent
             if above is not None or text.parent is None:
                 continue
-            written, pieces, at = re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", with_minus(str(text))), [], 0
+            written, pieces, at = re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", with_minus(str(text))), [], 0
             for found in LOSS.finditer(written):
                 index = nodes.subscript("", found[1])
                 index += nodes.subscript("", found[2]) if found[2] else []

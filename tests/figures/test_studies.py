@@ -109,6 +109,8 @@ def test_the_grid_as_a_map_and_as_curves():
     assert {text.get_text() for text in left.texts} >= {"51.1", "71.0"} and len(left.texts) == 3 * len(BETAS)
     assert np.allclose(left.patches[0].get_xy(), (1, 2))  # α = 0.1 is the second column, β = 0.001 third from above
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["L_s", "L_E", "L_KL|Na"]
+    (alone,) = studies.weight_curves(grid).axes
+    assert [text.get_text() for text in alone.get_legend().get_texts()] == ["L_s", "L_E", "L_KL|Na"]
 
 
 def test_one_seed_has_no_spread():

@@ -189,7 +189,7 @@ const figure = (box, data) => {
   const clipNames = data.clips.map(clip => {
     const under = { ...state, clip, beta: 0 }, least = lowest(measured(under).flat(), under);
     const main = SCENES.filter(k => least[k] >= 0.1).sort((a, b) => least[b] - least[a]).map(k => data.scenes[k]);
-    return `${data.scenes[clip.scene]}; its events fit best ${main.length > 1 ? 'between' : 'at'} ${main.join(' and ')}`;
+    return `${data.scenes[clip.scene]}: fits ${main.join(' and ')} best`;
   });
   const numbered = (name, i) => {
     const before = clipNames.slice(0, i).filter(other => other === name).length;

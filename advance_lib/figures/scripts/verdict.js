@@ -163,10 +163,9 @@ const figure = (box, data) => {
   const families = () => {
     const table = source.rows.filter(one => one.where === row.where);
     const count = rows => `${questions(rows)} question${questions(rows) > 1 ? 's' : ''}`;
-    const why = rows => (questions(rows) > rows.length ? ': “no better” asks two' : '');
-    const all = (rows, of) => `all ${rows.length} claims of ${of} (${count(rows)}${why(rows)})`;
+    const all = (rows, of) => `all ${rows.length} claims of ${of} (${count(rows)})`;
     return [
-      ['claim', `this claim alone (${count([row])}${why([row])})`],
+      ['claim', `this claim alone (${count([row])})`],
       ...(table.length > 1 && table.length < source.rows.length ? [['table', all(table, row.where)]] : []),
       ['source', all(source.rows, 'this source')],
       ['double', 'the same, and as many questions again without an effect'],
@@ -185,7 +184,7 @@ const figure = (box, data) => {
     told.textContent = row.over_seeds === null ? 'One seed only: how much trainings vary is not known.'
       : !row.error ? 'Nothing varies here, or there is one location only: there is nothing to draw.'
       : `Standard errors in points: ${number(row.over_locations)} over locations, ${number(row.over_seeds)} over seeds, `
-        + `${number(row.error)} together.`;
+        + `${number(both())} of both at once, ${number(row.error)} in all.`;
     show();
   };
   const claimList = choice({ label: 'claim', options: claims(), value: data.claim }, text => {
