@@ -34,7 +34,11 @@ def power_of_ten(value: float, digits: int = 2) -> str:
     if "e" not in plain and not 0 < abs(value) < 1e-3:
         return with_minus(plain)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return with_minus(mantissa) + " · 10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return (
+        with_minus(mantissa)
+        + "\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10"
+        + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    )
 
 
 def p_value(p: float) -> str:

@@ -10,6 +10,8 @@ from matplotlib.colors import Normalize, to_hex
 
 from advance_lib.figures.page import download, losses_as_html
 
+FEW = 8  # columns whose names have room to lie flat
+
 
 def heat_tables(
     tables: Mapping[str, pd.DataFrame],
@@ -54,11 +56,14 @@ def heat_tables(
                 look = f"background: {colour}; color: {_ink(colour)}"
                 cells.append(f'<td style="{look}" title="{about}"{_gap(place, number)}>{html.escape(text)}</td>')
         rows.append(f'<tr><th scope="row">{html.escape(str(row))}</th>{"".join(cells)}</tr>')
+    few = " few" * (sum(table.shape[1] for table in tables.values()) <= FEW)
     head = f'<thead>{titles}<tr><td class="corner">{html.escape(corner)}</td>{"".join(columns)}</tr></thead>'
-    page = losses_as_html(f'<table class="heat">{head}<tbody>{"".join(rows)}</tbody></table>')
+    page = losses_as_html(f'<table class="heat{few}">{head}<tbody>{"".join(rows)}</tbody></table>')
     region = f'<div class="wide-table" tabindex="0" role="region" aria-label="values of {html.escape(name)}">'
     numbers = pd.concat(tables, axis=1) if len(tables) > 1 else next(iter(tables.values()))
-    return HTML(f"{region}{page}</div><p>{download(numbers, name)}</p>")
+    hidden = (numbers.abs() < least).any(axis=None)
+    told = f"Numbers below {(whole or written)(least).lstrip('+')} are not printed. " if hidden else ""
+    return HTML(f"{region}{page}</div><p>{told}{download(numbers, name)}</p>")
 
 
 def _gap(place: int, table: int) -> str:

@@ -175,7 +175,7 @@ def event_scene_words(table: pd.DataFrame, posteriors: pd.DataFrame) -> str:
     share = f"all {number(len(table))}" if positive == len(table) else f"{number(positive) if positive else 'none'}"
     return (
         f"The strongest effects are {'; '.join(strongest)}.\n\n"
-        "Does the network use events as the world offers them? For each event "
+        "Does the network use events as they occur in the data? For each event "
         "we rank the scenes by what the network adds and by how much more frequent the event is there (its posterior "
         f"in the training split). The two orders agree with a Spearman correlation of **{agreement.median():.2f}** in "
         f"the median over {len(table)} events; for {share} of them it is positive."

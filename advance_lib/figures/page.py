@@ -41,6 +41,11 @@ LOSS_COLOURS = {
 }
 # As approaches are called in texts.
 LOSS = re.compile(r"(?<![A-Za-z0-9_])L_((?:SQ|KL)\|N|E[12]?|s)(?:(?<=N)(a|v\+a))?(?![\w|])")
+# The names of a table's columns after blanks, and below them those of its index before blanks, as pandas writes them.
+TWO_HEADINGS = re.compile(
+    r"<tr[^>]*>\s*((?:<th></th>\s*)+)((?:<th(?: [^>]*)?>[^<]+</th>\s*)*)</tr>\s*"
+    r"<tr>\s*((?:<th>[^<]+</th>\s*)+)(?:<th></th>\s*)*</tr>"
+)
 # One colour and one marker a scene throughout the book: water blue, plants green, what people built warm or grey.
 SCENE_STYLES = {
     "airport": ("#6a3d9a", "D"),
@@ -295,11 +300,8 @@ def show_table(table: pd.DataFrame, name: str, prose: bool = False, runs: Sequen
         prose: the entries are sentences, whose lines may be broken.
         runs: finished runs that the table rests on.
     """
-    shown = table
-    if table.index.nlevels == table.columns.nlevels == 1 and table.index.name:  # or it gets a row
-        shown = table.rename_axis(index=None, columns=table.index.name)
     with pd.option_context("display.max_colwidth", None):
-        page = shown.to_html(border=0, na_rep="–")
+        page = table.to_html(border=0, na_rep="–")
     return table_page(page, table, name, runs, "prose" if prose else "")
 
 
@@ -320,5 +322,12 @@ def table_page(page: str, numbers: pd.DataFrame, name: str, runs: Sequence = (),
 
 
 def typeset_table(page: str) -> str:
-    """Typeset the losses and the signs of a table's HTML."""
-    return losses_as_html(re.sub(r"(?<=<td>)[^<]+", lambda cell: with_minus(cell[0]), page))
+    """Typeset the losses and the signs of a table's HTML; names of the index get no row of their own."""
+
+    def one_heading(rows: re.Match) -> str:
+        blank, columns, names = rows.groups()
+        return f"<tr>{names}{columns}</tr>" if blank.count("<th>") == names.count("<th>") else rows[0]
+
+    page = TWO_HEADINGS.sub(one_heading, page)
+    page = re.sub(r"(?<=<td>)[^<]+", lambda cell: with_minus(cell[0]).replace("± ", "±\N{NO-BREAK SPACE}"), page)
+    return losses_as_html(page)

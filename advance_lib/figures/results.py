@@ -198,8 +198,8 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     rows = {
         question(row["base"], row["other"]): {
             "F-score": f"{row['f_base']:.1f} → {row['f_other']:.1f}",
-            "difference": _number(row["difference"], "+.1f"),
-            "95 % interval": f"{_number(row['low'], '+.1f')} to {_number(row['high'], '+.1f')}",
+            "difference": "–" if pd.isna(row["difference"]) else signed(row["difference"]),
+            "95 % interval": "– to –" if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}",
             "p (Holm)": _p(row["p_holm"]),
             "detectable": _number(row["detectable"], ".1f"),
             "outcome": outcome(row),

@@ -97,7 +97,9 @@ def results_shown(executed: Sequence[Path]) -> HTML:
             rows.append((_title(notebook), f'<a href="{name}.html#{result}">{result}</a>', link))
     table = pd.DataFrame(rows, columns=["chapter", "table or figure", "made from"])
     page = table.to_html(border=0, index=False, escape=False)
-    return HTML(f'<div class="wide-table" tabindex="0" role="region" aria-label="tables and figures">{page}</div>')
+    return HTML(
+        f'<div class="wide-table prose" tabindex="0" role="region" aria-label="tables and figures">{page}</div>'
+    )
 
 
 def run_times(runs: list) -> pd.DataFrame:

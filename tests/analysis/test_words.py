@@ -56,8 +56,8 @@ def test_a_sentence_begins_with_a_capital():
 
 
 def test_very_small_and_large_numbers_are_powers_of_ten():
-    assert words.power_of_ten(1.28e-5) == "1.3 · 10⁻⁵" and words.power_of_ten(7.86e14, 3) == "7.86 · 10¹⁴"
-    assert words.power_of_ten(-2e-4, 1) == "−2 · 10⁻⁴" and words.power_of_ten(8e10, 3) == "8.00 · 10¹⁰"
+    assert words.power_of_ten(1.28e-5) == "1.3\xa0·\xa010⁻⁵" and words.power_of_ten(7.86e14, 3) == "7.86\xa0·\xa010¹⁴"
+    assert words.power_of_ten(-2e-4, 1) == "−2\xa0·\xa010⁻⁴" and words.power_of_ten(8e10, 3) == "8.00\xa0·\xa010¹⁰"
     assert [words.power_of_ten(value) for value in (0, 0.0013, -0.5, 57)] == ["0", "0.0013", "−0.5", "57"]
 
 

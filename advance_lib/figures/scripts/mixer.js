@@ -134,7 +134,7 @@ const figure = (box, data) => {
       !alone && truth !== other.scene ? `${whose}.` : named === truth ? 'that is right.' : 'that is wrong.');
     if (alone) said.append(' Its heard part is the same whatever is recorded.');
     else if (data.alone !== null) {
-      said.append(' The network without sound: ', strong(highest(mix(data.alone).p)), '.');
+      said.append(' Without sound the network says ', strong(highest(mix(data.alone).p)), '.');
     }
   };
   const change = what => { Object.assign(state, what); show(); };
