@@ -232,7 +232,8 @@ def _typeset_losses(figure: Figure) -> None:
 
 
 def _typeset(text: str) -> str:
-    parts = re.split(r"\$(.+?)\$", html.escape(text, quote=False))
+    text = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", html.escape(text, quote=False))
+    parts = re.split(r"\$(.+?)\$", text)
     return "".join(rf"\({part}\)" if number % 2 else losses_as_html(part) for number, part in enumerate(parts))
 
 
@@ -326,8 +327,10 @@ def typeset_table(page: str) -> str:
 
     def one_heading(rows: re.Match) -> str:
         blank, columns, names = rows.groups()
-        return f"<tr>{names}{columns}</tr>" if blank.count("<th>") == names.count("<th>") else rows[0]
+        named = names.replace("<th>", '<th style="text-align: left">')
+        return f"<tr>{named}{columns}</tr>" if blank.count("<th>") == names.count("<th>") else rows[0]
 
-    page = TWO_HEADINGS.sub(one_heading, page)
-    page = re.sub(r"(?<=<td>)[^<]+", lambda cell: with_minus(cell[0]).replace("± ", "±\N{NO-BREAK SPACE}"), page)
-    return losses_as_html(page)
+    def cell(found: re.Match) -> str:
+        return re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", with_minus(found[0]).replace("± ", "±\N{NO-BREAK SPACE}"))
+
+    return losses_as_html(re.sub(r"(?<=<td>)[^<]+", cell, TWO_HEADINGS.sub(one_heading, page)))
