@@ -273,7 +273,9 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
             if cell == base:
                 axis.fill_between(mine["level"], mine["f_low"], mine["f_high"], color=colour, alpha=0.15, linewidth=0)
         for cell, height in _apart(ends, 0.1 * highest).items():
-            axis.text(5.12, height, approach(cell), color=coloured[cell], va="center")
+            leader = {"arrowstyle": "-", "color": coloured[cell], "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+            name, end = approach(cell), (5, ends[cell])
+            axis.annotate(name, end, (5.25, height), color=coloured[cell], va="center", arrowprops=leader)
         axis.set(title=kind, xticks=range(6), xlim=(0, 5), ylim=(0, highest))
         axis.grid(alpha=0.4)
     for axis in axes[:, 0]:
@@ -292,8 +294,9 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
 
 
 def _apart(heights: Mapping[str, float], least: float) -> dict[str, float]:
-    """Return the heights of labels, from below, each moved up where it would be too near to the one beneath."""
+    """Return the heights of labels, from below: no two too near to each other, and in the mean where they belong."""
     moved: dict[str, float] = {}
     for name, height in sorted(heights.items(), key=lambda item: item[1]):
         moved[name] = max(height, *(lower + least for lower in moved.values())) if moved else height
-    return moved
+    above = float(np.mean([height - heights[name] for name, height in moved.items()]))
+    return {name: height - above for name, height in moved.items()}
