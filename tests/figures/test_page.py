@@ -138,6 +138,15 @@ def test_tables_have_minus_signs_and_their_files_have_hyphens(build):
     assert "-1.5" in linked(address).read_text()
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_names_of_the_index_get_no_row_of_their_own(build, levels):
+    index = pd.MultiIndex.from_product([["a", "b"]] * levels, names=["first", "second"][:levels])
+    shown = page.show_table(pd.DataFrame({"F": ["1 ± 2", "50%"] * levels}, index), "named").data
+    (head,) = re.findall(r"<thead>(.*?)</thead>", shown, flags=re.DOTALL)
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", head) == [*["first", "second"][:levels], "F"]
+    assert head.count("<tr") == 1 and "1 ±\xa02" in shown and "50\xa0%" in shown
+
+
 def test_losses_on_the_axes_of_a_figure_are_typeset(build):
     figure, axis = matplotlib.pyplot.subplots()
     axis.set_yticks([0, 1], ["L_s", "+ L_KL|Na"])
