@@ -20,9 +20,6 @@ from advance_lib.data.places import dataset_folder, require_split
 
 
 def _settings(arguments: argparse.Namespace):
-    dataset_folder(
-        arguments.dataset or os.environ.get("ADVANCE_DATASET", "miniature")
-    )  # refused before PyTorch is there
     from advance_lib.experiments.settings import CHOICES, asked
 
     words = {name: value for name, value in vars(arguments).items() if name in CHOICES}
@@ -64,7 +61,8 @@ def check(arguments: argparse.Namespace) -> None:
     print("; ".join(f"{name}: {count} pairs" for name, count in pairs["split"].value_counts().items()))
     if carried := other_columns(data.folder):
         print(f"pairs.csv: not used here: {', '.join(carried)}")
-    print(*what_is_too_small(pairs), sep="\n", end="")
+    for said in what_is_too_small(pairs):
+        print(said)
 
 
 def import_(arguments: argparse.Namespace) -> None:
@@ -112,7 +110,7 @@ def step(arguments: argparse.Namespace) -> None:
         inputs = shared.inputs
         print(f"{shared.data.title}: photographs {inputs.images.shape}, sounds {inputs.log_mels.shape}")
     else:
-        network = {"visual": lambda: shared.visual, "audio": lambda: shared.audio}[arguments.name]()
+        network = getattr(shared, arguments.name)
         print(f"{arguments.name}: {len(network.classes)} classes, {network.score:.1f} % on what was held out")
 
 
@@ -139,9 +137,9 @@ def train(arguments: argparse.Namespace) -> None:
     requests = requests_for(settings, *cells, **weights) if cells else requests_of_book(settings)
     with _answers(arguments.answers, settings):
         runs = finished(requests[_share(arguments.share)], arguments.jobs)
+    if rank():
+        return  # the first process tells
     for run in runs:
-        if rank():
-            continue  # the first process tells
         found = ", ".join(f"{name} F {values['fscore']:.1f}" for name, values in run.metrics["scores"].items())
         split = split_in_words(run.request.settings.split)
         print(f"{run.cell}, seed {run.seed}, split: {split}; {found}  ({run.folder.name})")
@@ -181,11 +179,14 @@ def table(arguments: argparse.Namespace) -> None:
     if arguments.evaluate:
         from advance_lib.analysis.elsewhere import scores_elsewhere
         from advance_lib.analysis.scores import beside_the_paper, over_seeds
+        from advance_lib.analysis.words import counted
+        from advance_lib.data.catalogue import read_catalogue
 
-        dataset_folder(str(arguments.evaluate))  # refused before anything is trained
+        name = arguments.evaluate.name
+        pairs = read_catalogue(arguments.evaluate, settings.skip_broken)  # refused before anything is trained
         runs = runs_for(settings, *cells)
-        title = f"{prepared(settings).data.title}, tested on {arguments.evaluate.name}, {len(settings.seeds)} seeds"
-        tested = over_seeds(scores_elsewhere(runs, arguments.evaluate), arguments.evaluate.name)
+        title = f"{prepared(settings).data.title}, tested on {name}, {counted(len(settings.seeds), 'seed')}"
+        tested = over_seeds(scores_elsewhere(runs, pairs, name), name)
         found = beside_the_paper(arguments.number, {title: tested})
     else:
         found = paper_table(arguments.number, runs_for(settings, *cells), prepared(settings).data.title)
@@ -236,9 +237,12 @@ def predict(arguments: argparse.Namespace) -> None:
             raise UserError(f"--map {arguments.map}: this file is read here; give the map another name")
     if arguments.map and not arguments.sound:
         raise UserError(f"--map {arguments.map}: the map of one photograph; give it with its recording")
-    for option, path in (("--map", arguments.map), ("--to", arguments.to)):
-        if path and path.exists() and not arguments.replace:
-            raise UserError(f"{option} {path}: is there already; give another name, or add --replace")
+    if arguments.events < 0:
+        raise UserError(f"--events {arguments.events}: show no event, or some")
+    if arguments.sound and len(given) > 1:
+        raise UserError(f"--checkpoint {given[1]}: one network recognises a pair; give one, or a folder of pairs")
+    _refuse_existing("--map", arguments.map, arguments.replace)
+    _refuse_table(arguments.to, arguments.sound is None, arguments.replace)
 
     from advance_lib.analysis.one_pair import events_heard, open_pair, recognise, write_activation
     from advance_lib.experiments.runs import runs_for
@@ -247,8 +251,9 @@ def predict(arguments: argparse.Namespace) -> None:
     if arguments.sound is None:
         _predict_many(arguments, settings, checkpoints)
         return
-    checkpoint = checkpoints[-1] if checkpoints else None
-    if checkpoint is None:
+    if checkpoints:
+        (checkpoint,) = checkpoints
+    else:
         checkpoint = runs_for(replace(settings, seeds=settings.seeds[:1]), "image+sound/Ls")[0].checkpoint
     pair = open_pair(checkpoint, arguments.image, arguments.sound)
     scenes = recognise(pair)
@@ -277,6 +282,19 @@ def _predict_many(arguments: argparse.Namespace, settings, checkpoints: list[Pat
         return open_recogniser(runs_for(replace(settings, seeds=settings.seeds[:1]), f"{senses}/Ls")[0].checkpoint)
 
     _write_table(recognise_all(pairs_in(arguments.image), of, arguments.events, settings.device), arguments.to)
+
+
+def _refuse_existing(option: str, path: Path | None, replaced: bool) -> None:
+    if path and path.exists() and not replaced:
+        raise UserError(f"{option} {path}: is there already; give another name, or add --replace")
+
+
+def _refuse_table(path: Path | None, many: bool, replaced: bool) -> None:
+    if path and not many:
+        raise UserError(f"--to {path}: a table of many; of one, the answer is printed")
+    if path and path.suffix.lower() not in (".csv", ".parquet"):
+        raise UserError(f"--to {path}: no known format of tables; name it .csv or .parquet")
+    _refuse_existing("--to", path, replaced)
 
 
 def _write_table(table, path: Path | None) -> None:
@@ -314,8 +332,7 @@ def listen(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.sound}: no such file")
     if arguments.top < 1:
         raise UserError(f"--top {arguments.top}: show one event or more")
-    if arguments.to and arguments.to.exists() and not arguments.replace:
-        raise UserError(f"--to {arguments.to}: is there already; give another name, or add --replace")
+    _refuse_table(arguments.to, many, arguments.replace)
 
     from advance_lib.data.media import read_clip
     from advance_lib.models.weights import weights_file

@@ -3,7 +3,7 @@
 Chapters: Table 1, Table 2, Table 3, The claims.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -151,6 +151,15 @@ def _differences(
     return pd.DataFrame(rows)
 
 
+def is_certain(found: Mapping) -> bool:
+    """Return whether a difference stands after correction for all questions; one without a p does not.
+
+    Args:
+        found: a row of `compare` or of `judged`.
+    """
+    return bool(pd.notna(found["p_holm"]) and found["p_holm"] < LEVEL)
+
+
 def verdict(claim: Claim, found: pd.Series) -> str:
     """Return ``"supported"``, ``"refuted"`` or ``"undecided"``.
 
@@ -161,7 +170,7 @@ def verdict(claim: Claim, found: pd.Series) -> str:
         claim: what is claimed.
         found: a row of `judged`.
     """
-    certain = found["p_holm"] < LEVEL
+    certain = is_certain(found)
     better, worse = certain and found["difference"] > 0, certain and found["difference"] < 0
     if claim.helps:
         return "supported" if better else "refuted" if worse else "undecided"

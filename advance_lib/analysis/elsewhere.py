@@ -6,13 +6,11 @@ Chapter: Use it on your own data.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from advance_lib.cache import UserError
-from advance_lib.data.catalogue import read_catalogue
 from advance_lib.data.features import image_array
 from advance_lib.experiments.runs import Answers, Run
 from advance_lib.training.metrics import weighted_scores
@@ -47,19 +45,20 @@ def answers_elsewhere(run: Run, pairs: pd.DataFrame) -> Answers:
     return Answers(truth, probabilities, pairs["location"].to_numpy(), scenes)
 
 
-def scores_elsewhere(runs: Sequence[Run], folder: Path | str) -> pd.DataFrame:
-    """Return one row a run: cell, seed, split (the folder's name), and the weighted scores on all its pairs in percent.
+def scores_elsewhere(runs: Sequence[Run], pairs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return one row a run: cell, seed, split (here a name), and the weighted scores on all pairs in percent.
 
     Args:
         runs: finished.
-        folder: holds ``vision`` and ``sound``; its scenes are among those of the runs.
+        pairs: as from `read_catalogue`; their scenes are among those of the runs.
+        name: of the pairs.
 
     Raises:
-        UserError: as for `read_catalogue` and `answers_elsewhere`.
+        UserError: as for `answers_elsewhere`.
     """
-    pairs, rows = read_catalogue(folder), []
+    rows = []
     for run in runs:
         truth, probabilities, *_ = answers_elsewhere(run, pairs)
         found = weighted_scores(truth, probabilities.argmax(axis=1))
-        rows.append({"cell": run.cell, "seed": run.seed, "split": Path(folder).name, **found})
+        rows.append({"cell": run.cell, "seed": run.seed, "split": name, **found})
     return pd.DataFrame(rows)

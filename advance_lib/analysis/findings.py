@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from advance_lib.analysis.baselines import named
-from advance_lib.analysis.claims import BOTH, LEVEL
+from advance_lib.analysis.claims import BOTH, is_certain
 from advance_lib.analysis.scores import over_seeds
 from advance_lib.analysis.studies import RESULTS, is_stale, reference
 from advance_lib.analysis.words import counted, group, listed, signed, with_minus
@@ -31,12 +31,8 @@ def _largest(by_split: Mapping) -> object:
     return by_split[list(by_split)[-1]]  # the exam, where there is one
 
 
-def _is_certain(row: Mapping) -> bool:
-    return row["p_holm"] < LEVEL
-
-
 def _how_sure(row: Mapping) -> str:
-    return "certain" if _is_certain(row) else "not certain"
+    return "certain" if is_certain(row) else "not certain"
 
 
 def _beside(row: Mapping) -> tuple[str, str]:
@@ -97,14 +93,14 @@ def verdicts() -> pd.DataFrame:
     rows[ABOVE_IMAGE] = {"the paper, on ADVANCE": signed(gain)}
     for source in SOURCES:
         kept, data = _kept("tables", source)
-        claims, column = _claims(kept), f"{data}, {list(kept['claims'])[-1]}, {len(kept['seeds'])} seeds"
+        claims, column = _claims(kept), f"{data}, {list(kept['claims'])[-1]}, {counted(len(kept['seeds']), 'seed')}"
         for text, pairs in asked:
             found = [claims[pair] for pair in pairs]
             least, said = min(found, key=lambda row: row["difference"]), {row["verdict"] for row in found}
             verdict = "refuted" if "refuted" in said else "undecided" if "undecided" in said else "supported"
             rows[text][column] = _verdict(verdict, least)
         best = _best_transfer(source)
-        verdict = "undecided" if not _is_certain(best) else "supported" if best["difference"] > 0 else "refuted"
+        verdict = "undecided" if not is_certain(best) else "supported" if best["difference"] > 0 else "refuted"
         rows[ABOVE_IMAGE][column] = _verdict(verdict, best) + _fewer_seeds("baselines", source, ", {}")
     return pd.DataFrame(rows).T.rename_axis("the paper says")
 
@@ -147,7 +143,7 @@ def transfers() -> str:
     for source in SOURCES:
         kept, data = _kept("tables", source)
         rows = {transfer: _claims(kept)[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS}
-        certain = sorted(filter(lambda t: _is_certain(rows[t]), rows), key=lambda t: -rows[t]["difference"])
+        certain = sorted(filter(lambda t: is_certain(rows[t]), rows), key=lambda t: -rows[t]["difference"])
         changes = [f"L_{transfer} {_certain_change(rows[transfer])}" for transfer in certain]
         told.append(f"On {data}, {listed(changes) if changes else 'none certainly changes the score'}")
         if "E" not in certain:
@@ -165,7 +161,7 @@ def chosen_weights() -> str:
         kept, data = _kept("alpha_beta", source)
         claims = _claims(kept)
         rows = [claims[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS]
-        gaining = [named(row["other"]) for row in rows if _is_certain(row) and row["difference"] > 0]
+        gaining = [named(row["other"]) for row in rows if is_certain(row) and row["difference"] > 0]
         who = group(gaining, [named(row["other"]) for row in rows], "transfers", ("certainly gains", "certainly gain"))
         best = max(rows, key=lambda row: row["f_other"])
         told.append(
@@ -184,7 +180,7 @@ def without_events() -> str:
         best = _best_transfer(source)
         ours = {cell: row for cell, row in rows.items() if cell.removeprefix(BOTH) not in (*PAPER_TRANSFERS, "Ls")}
         simple = max(ours.values(), key=lambda row: row["f_other"])
-        above |= {named(cell) for cell, row in rows.items() if _is_certain(row) and row["difference"] > 0}
+        above |= {named(cell) for cell, row in rows.items() if is_certain(row) and row["difference"] > 0}
         alone, other = best["f_other"] - best["difference"], f"{named(simple['other'])} {simple['f_other']:.1f}"
         told.append(
             f"on {data}{_fewer_seeds('baselines', source)} the photograph alone has {alone:.1f}, {other}, and "

@@ -41,6 +41,8 @@ def pairs_in(source: Path) -> pd.DataFrame:
     Raises:
         UserError: no such folder or table, none with such columns, several files of one name, or a path to no file.
     """
+    if source.suffix.lower() in SENSES["vision"] and source.is_file():
+        raise UserError(f"{source}: one photograph; give its recording as well, or a folder or table of pairs")
     if source.is_file():
         return _pairs_of_table(source)
     found: dict[str, dict[str, Path]] = {}

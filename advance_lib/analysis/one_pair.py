@@ -176,8 +176,9 @@ def write_activation(pair: OnePair, scene: str, path: Path) -> None:
         found = activation_map(pair.model, batch.image, torch.tensor([pair.config["scenes"].index(scene)]))[0].numpy()
     height, width = pair.photograph.shape[:2]
     enlarged = np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
+    drawn = overlay(pair.photograph, enlarged)
     try:
         with written_whole(path) as partial:
-            overlay(pair.photograph, enlarged).save(partial)
+            drawn.save(partial)
     except ValueError:
         raise UserError(f"{path}: no known format of pictures; name it .jpg or .png") from None

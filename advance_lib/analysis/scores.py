@@ -123,7 +123,7 @@ def beside_the_paper(number: int, measured: Mapping[str, pd.DataFrame]) -> pd.Da
             _plus_minus(*found[cell][metric]),
         )
         for source, found in sources.items()
-        for cell, called in ((cell, Cell.named(cell)) for cell in cells)
+        for cell in cells
         if cell in found
         for metric in METRICS
     ]

@@ -46,7 +46,7 @@ from advance_lib.analysis.statistics import estimates, holm, resampled_f
 from advance_lib.analysis.words import counted
 from advance_lib.cache import PACKAGE, UserError, code_digest, cores, digest, write_json
 from advance_lib.data.published import advance_posteriors
-from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, PAPER_TRANSFERS, TABLES, paper_scores
+from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, PAPER_TRANSFERS, cells_of, paper_scores
 from advance_lib.experiments.prepared import prepared, world_of
 from advance_lib.experiments.profiles import PROFILES, get_profile
 from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
@@ -94,7 +94,10 @@ SEARCHED = (*PAPER_TRANSFERS, "unimodal")
 def commit() -> str:
     """Return the commit of the checkout, or ``"unknown"``."""
     asked = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
-    return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+    try:
+        return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+    except FileNotFoundError:  # there is no git
+        return "unknown"
 
 
 def code_key(profile: str) -> str:
@@ -158,7 +161,8 @@ def tables(settings: Settings, numbers: Sequence[int] = (1, 2, 3)) -> dict:
         settings: data, profile, seeds and device.
         numbers: of the tables; claims about cells of others are left out.
     """
-    cells = [cell for cell in CELLS if any(cell in TABLES[number] for number in numbers)]
+    asked = {cell for number in numbers for cell in cells_of(number)}
+    cells = [cell for cell in CELLS if cell in asked]
     runs = runs_for(settings, *cells)
     scenes = runs[0].config["scenes"]
     claims, calibration, gains, looked_up = {}, {}, {}, {}
@@ -300,18 +304,18 @@ def alpha_beta(settings: Settings, alphas: Sequence[float] = ()) -> dict:
     groups = {(way, None): requests_for(settings, "image/Ls", both) for way in ways}
     groups |= {
         (way, transfer): requests_for(setting, f"{BOTH}{transfer}", alpha=alpha)
-        for way, (setting, alphas) in ways.items()
-        for transfer, alpha in alphas.items()
+        for way, (setting, weights) in ways.items()
+        for transfer, alpha in weights.items()
     }
     finished_runs = _in_groups(groups)
     every = {way: [run for (one, _), runs in finished_runs.items() if one == way for run in runs] for way in ways}
     readings, splits = {way: {} for way in ways}, splits_of(every["α chosen on validation"])
     for split in splits:
         compared = [
-            compare(every[way], [(both, f"{BOTH}{transfer}") for transfer in alphas], split).assign(
-                way=way, alpha=list(alphas.values())
+            compare(every[way], [(both, f"{BOTH}{transfer}") for transfer in weights], split).assign(
+                way=way, alpha=list(weights.values())
             )
-            for way, (_, alphas) in ways.items()
+            for way, (_, weights) in ways.items()
         ]
         table = pd.concat(compared, ignore_index=True)  # all of them are one family
         table["p_holm"] = holm(table["p"].to_numpy())

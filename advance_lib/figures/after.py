@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advance_lib.analysis.baselines import named
-from advance_lib.analysis.claims import LEVEL
+from advance_lib.analysis.claims import is_certain
 from advance_lib.analysis.probes import PARTS
 from advance_lib.analysis.retrieval import CHANCE, DIRECTIONS, ORACLE, RECALLS
 from advance_lib.figures.page import loss_colour
@@ -24,7 +24,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, value: str, scale: float = 1.0) -> Non
     """Draw one line an approach: its value, filled where it is certainly another than the base's, and its interval."""
     for height, row in enumerate(rows.to_dict("records")):
         colour = loss_colour(row["approach"])
-        certain = pd.notna(row["p_holm"]) and row["p_holm"] < LEVEL
+        certain = is_certain(row)
         axis.plot([scale * row["low"], scale * row["high"]], [height, height], color=colour, linewidth=2)
         axis.plot(scale * row[value], height, "o", color=colour, markerfacecolor=colour if certain else "white")
     axis.set_yticks(range(len(rows)), map(named, rows["approach"]))
@@ -110,7 +110,7 @@ def summary_table(kept: Mapping, split: str) -> pd.DataFrame:
 
     def add(rows: pd.DataFrame, column: str, value: str, scale: float, digits: int) -> None:
         for row in rows.to_dict("records"):
-            star = "*" * bool(pd.notna(row["p_holm"]) and row["p_holm"] < LEVEL)
+            star = "*" * is_certain(row)
             table.setdefault(named(row["approach"]), {})[column] = f"{scale * row[value]:.{digits}f}{star}"
 
     probe = pd.DataFrame(kept["probe"][split])

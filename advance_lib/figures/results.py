@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from advance_lib.analysis.claims import GUESSED, LEVEL
+from advance_lib.analysis.claims import GUESSED, is_certain
 from advance_lib.analysis.scores import scores
 from advance_lib.analysis.words import signed, with_minus
 from advance_lib.experiments.cells import PAPER_SCORES, Cell, paper_scores
@@ -160,7 +160,7 @@ def outcome(found: pd.Series) -> str:
     Args:
         found: a row of `claims.compare` or `claims.judged`.
     """
-    return "undecided" if not found["p_holm"] < LEVEL else "higher" if found["difference"] > 0 else "lower"
+    return "undecided" if not is_certain(found) else "higher" if found["difference"] > 0 else "lower"
 
 
 def effect(found: Mapping, bold: str = "**") -> str:

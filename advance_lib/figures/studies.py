@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from advance_lib.analysis.baselines import named
-from advance_lib.analysis.claims import LEVEL
+from advance_lib.analysis.claims import is_certain
 from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
 from advance_lib.analysis.words import signed
 from advance_lib.cache import UserError
@@ -84,7 +84,7 @@ def verdict_table(sources: Mapping[str, pd.DataFrame], name: str, runs: Sequence
 def with_interval(row: pd.Series | dict) -> str:
     """Return a difference with its interval, such as ``+2.4 (+0.7 to +4.3)``, and a star where it is certain."""
     difference, low, high = (signed(row[name]) for name in ("difference", "low", "high"))
-    return f"{difference} ({low} to {high})" + " *" * (row["p_holm"] < LEVEL)
+    return f"{difference} ({low} to {high})" + " *" * is_certain(row)
 
 
 def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], split: str) -> pd.DataFrame:

@@ -38,9 +38,10 @@ def test_the_same_pairs_get_the_same_answers_wherever_they_lie(runs, elsewhere):
 
 
 def test_scores_of_another_folder_are_those_of_all_its_pairs(runs, elsewhere):
-    table = scores_elsewhere(runs, elsewhere)
+    pairs = read_catalogue(elsewhere)
+    table = scores_elsewhere(runs, pairs, "elsewhere")
     assert table["cell"].tolist() == ["image+sound/Ls", "sound/Ls"] and set(table["split"]) == {"elsewhere"}
-    truth, probabilities, *_ = answers_elsewhere(runs[0], read_catalogue(elsewhere))
+    truth, probabilities, *_ = answers_elsewhere(runs[0], pairs)
     assert table["recall"][0] == pytest.approx(100 * (probabilities.argmax(axis=1) == truth).mean())
 
 
@@ -49,4 +50,4 @@ def test_a_scene_that_no_network_knows_is_refused(runs, elsewhere):
         (elsewhere / sense / "ice").rename(elsewhere / sense / "sea")
     (elsewhere / "pairs.csv").unlink()
     with pytest.raises(UserError, match="scene 'sea' is none that the runs were trained for: desert, ice, wood"):
-        scores_elsewhere(runs, elsewhere)
+        scores_elsewhere(runs, read_catalogue(elsewhere), "elsewhere")
