@@ -307,6 +307,8 @@ def make_book(asked: Asked, cores: str) -> int:
     import progress
     import speed
 
+    if asked.shares != "1":
+        raise UserError(f"shares={asked.shares}: for a cluster, `snakemake --profile workflow/slurm --config …`")
     (CHECKOUT / "_build").mkdir(exist_ok=True)
     command = graph_command(asked, cores)
     if steps := plan.ahead(command):

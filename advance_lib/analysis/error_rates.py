@@ -21,7 +21,7 @@ class Experiment:
         seeds: of the trainings.
         locations: of the test.
         by_location: deviation of an approach's difference from place to place, in points at one location.
-        by_seed: deviation of an approach's score from training to training, in points.
+        by_seed: deviation of an approach's difference from training to training, in points.
         by_both: deviation of what is left, at one location of one training, in points.
         uneven: a quarter of the approaches vary as many times as much over the seeds.
         gain: true difference of the first half of the approaches, in points; the others have none.

@@ -145,7 +145,9 @@ def recognise_all(
     table = pd.DataFrame(answers, index=pairs.index)
     probabilities = [name for name in table if name.startswith("p(")]
     order = ["senses", "scene", *sorted(probabilities), "events", "y", "problem"]
-    table = table.reindex(columns=order).fillna({name: "" for name in order if name not in probabilities})
+    table = table.reindex(columns=order)
+    table = table.astype({name: object for name in order if name not in probabilities})
+    table = table.fillna({name: "" for name in order if name not in probabilities})
     return pd.concat([pairs[["id"]], table], axis=1)
 
 

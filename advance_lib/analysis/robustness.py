@@ -153,10 +153,11 @@ def robustness(runs: Sequence[Run], split: str, base: str = "image/Ls", resample
         resamples: of the locations.
 
     Returns:
-        One row per cell and condition, and one per cell with the mean over all 25 conditions (``kind`` is ``"all"``):
-        ``cell``, ``kind``, ``level`` (0 for photographs as they are), ``fscore`` in percent with its interval
-        ``f_low``, ``f_high``, ``deviation`` over the seeds, and the ``difference`` from the base with the columns of
-        `statistics.Estimate`, percentage points; ``p_holm`` for the means over all conditions, which are the questions.
+        One row per cell and condition, and one per cell with the mean over all 25 conditions (``kind`` is ``"all"``,
+        ``level`` −1): ``cell``, ``kind``, ``level`` (0 for photographs as they are), ``fscore`` in percent with its
+        interval ``f_low``, ``f_high``, ``deviation`` over the seeds, and the ``difference`` from the base with the
+        columns of `statistics.Estimate`, percentage points; ``p_holm`` for the means over all conditions, which are
+        the questions.
     """
     cells = list(dict.fromkeys(run.cell for run in runs))
     counts = {cell: confusions_under([r for r in runs if r.cell == cell], split) for cell in cells}

@@ -19,7 +19,7 @@ METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score
 
 
 def scores(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return one row per run and split: cell, seed, split, and the weighted scores in percent."""
+    """Return one row per run and split: cell, seed, split, the weighted scores in percent, and the name of the run."""
     rows = [
         {"cell": run.cell, "seed": run.seed, "split": split, **values, "run": run.folder.name}
         for run in runs
@@ -142,8 +142,6 @@ def leak_by_splitting(settings: Settings) -> pd.DataFrame:
     """Return the F-score of image + sound under a split by location and under one by pair, mean over seeds.
 
     Each is tested on its own test pairs and, where there is one, on the exam, which neither has seen.
-
-    Chapter: The dataset.
     """
     rows = {}
     for by in ("location", "pair"):

@@ -24,7 +24,7 @@ FAMILY = 4  # so many differences tell each other how much seeds vary
 class Estimate:
     """A mean or a difference with what chance leaves open, in percentage points or its own unit.
 
-    Args:
+    Attributes:
         difference: what was measured, the mean over the seeds.
         low: lower end of the interval.
         high: its upper end.

@@ -186,7 +186,7 @@ def parts_dots(table: pd.DataFrame) -> Figure:
     """Draw how well the seen part, the heard part and both do, on the training pairs and on the test pairs.
 
     Args:
-        table: from `contributions.scores_of_parts`, several splits in one.
+        table: from `senses.scores_of_parts`, several splits in one.
 
     Returns:
         The figure: mean over the seeds with its deviation.
