@@ -18,6 +18,7 @@ DATA = {
     "miniature": "the miniature, photographs and sounds that the library renders by rules",
     "advance": "ADVANCE (Hu et al., ECCV 2020; Zenodo record 3828124)",
 }
+GIVEN = {"image": "a photograph taken from above", "sound": "ten seconds of sound"}
 
 
 def scores_of(folder: Path) -> dict[str, tuple[int, int, Estimate]]:
@@ -72,6 +73,7 @@ def model_card(folder: Path, about: dict, onnx: bool) -> str:
         else "The library is under the MIT licence. The weights were made from the data and the networks named above, "
         "whose own terms may bind what is derived from them: look into these."
     )
+    given = " and ".join(GIVEN[sense] for sense in recipe["senses"].split("+"))
     files = [
         f"- `{CHECKPOINT}`: the checkpoint, for `advance predict --checkpoint` and `one_run.load_checkpoint`",
         "- `config.json`: everything that made the run",
@@ -80,7 +82,7 @@ def model_card(folder: Path, about: dict, onnx: bool) -> str:
     files += ["- `model.onnx`: the same for ONNX Runtime, in any language or in a browser"] * onnx
     return f"""# A recogniser of aerial scenes: {request["cell"]}, seed {request["seed"]}
 
-From a photograph taken from above and ten seconds of sound it tells {len(about["scenes"])} scenes apart, and names
+From {given} it tells {len(about["scenes"])} scenes apart, and names
 {len(about["events"])} sound events. It is one run of the ADVANCE companion
 ({config["environment"].get("advance-companion", "a version not recorded")}), which follows Hu et al., *Cross-Task
 Transfer for Geotagged Audiovisual Aerial Scene Recognition*, ECCV 2020.

@@ -16,6 +16,7 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from PIL import Image as Picture
 from PIL import ImageOps
 
@@ -95,13 +96,17 @@ def from_wave_to_log_mel(sound: Path | str) -> Figure:
 
 def draw_log_mel(bands: np.ndarray, axis: Axes) -> None:
     """Draw a (T, F) log-mel spectrogram with a colour bar in dB."""
-    picture = axis.imshow(
+    picture = _picture_of(bands, axis)
+    axis.set(xlabel="time in seconds", ylabel="mel band")
+    axis.figure.colorbar(picture, ax=axis, label="dB", pad=0.01)
+
+
+def _picture_of(bands: np.ndarray, axis: Axes) -> AxesImage:
+    axis.grid(False)
+    return axis.imshow(
         bands.T, origin="lower", aspect="auto", cmap="magma", extent=(0, 10, 0, bands.shape[1]),
         vmin=float(bands.max()) - 80, rasterized=True,
     )  # fmt: skip
-    axis.set(xlabel="time in seconds", ylabel="mel band")
-    axis.grid(False)
-    axis.figure.colorbar(picture, ax=axis, label="dB", pad=0.01)
 
 
 def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
@@ -110,13 +115,10 @@ def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
     rows = -(-len(pairs) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(9, 2.3 * rows), sharex=True, sharey=True, layout="constrained")
     for axis, pair in zip(axes.flat, pairs.itertuples(), strict=False):
-        bands = log_mel(*read_clip(pair.sound))
-        axis.imshow(
-            bands.T, origin="lower", aspect="auto", cmap="magma", extent=(0, 10, 0, bands.shape[1]),
-            vmin=float(bands.max()) - 80,
-        )  # fmt: skip
+        _picture_of(log_mel(*read_clip(pair.sound)), axis)
         axis.set_title(pair.scene, fontsize=SMALL)
-        axis.grid(False)
+    for axis in axes.flat[len(pairs) :]:
+        axis.set_visible(False)
     figure.supxlabel("time in seconds", fontsize=SMALL)
     figure.supylabel("mel band", fontsize=SMALL)
     return figure
@@ -124,12 +126,13 @@ def log_mel_sheet(pairs: pd.DataFrame) -> Figure:
 
 def masks(pairs: pd.DataFrame) -> Picture.Image:
     """Return photographs of the miniature above the same with everything but the scene-defining object dimmed."""
+    from advance_lib.analysis.activation import mask_of  # it loads PyTorch
+
     side, tiles = 144, []
     for pair in pairs.itertuples():
-        path = Path(pair.image)
-        mask_file = path.parents[2] / "mask" / path.parent.name / f"{path.stem}.png"
-        picture = np.asarray(ImageOps.fit(Picture.open(path).convert("RGB"), (side, side)))
-        mask = np.asarray(ImageOps.fit(Picture.open(mask_file).convert("L"), (side, side)))[..., None] > 127
+        with Picture.open(pair.image) as file:
+            picture = np.asarray(ImageOps.fit(file.convert("RGB"), (side, side)))
+        mask = mask_of(pair.image, side)[..., None]
         tiles.append(np.concatenate([picture, np.where(mask, picture, picture // 4)]))
     return Picture.fromarray(np.concatenate(tiles, axis=1))
 
