@@ -11,7 +11,7 @@ import pandas as pd
 from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import BOTH, is_certain
 from advance_lib.analysis.scores import over_seeds
-from advance_lib.analysis.studies import RESULTS, is_stale, reference
+from advance_lib.analysis.studies import is_stale, reference
 from advance_lib.analysis.words import counted, group, listed, signed, with_minus
 from advance_lib.experiments.cells import PAPER_TRANSFERS, TABLES, Cell, paper_scores
 
@@ -157,7 +157,7 @@ def transfers() -> str:
 def chosen_weights() -> str:
     """Return what an α of its own does to each transfer."""
     told = []
-    for source in [one for one in SOURCES if (RESULTS / f"alpha_beta-{one}.json").exists()]:
+    for source in SOURCES:
         kept, data = _kept("alpha_beta", source)
         claims = _claims(kept)
         rows = [claims[f"{BOTH}Ls", f"{BOTH}{transfer}"] for transfer in PAPER_TRANSFERS]
@@ -169,7 +169,11 @@ def chosen_weights() -> str:
             f"{named(best['other'])} with α = {kept['chosen'][best['other'].removeprefix(BOTH)]:g}, has "
             f"{best['f_other']:.1f}"
         )
-    return f"**With an α of its own,** chosen on validation: {'; '.join(told)}."
+    alone = any(len(_kept("alpha_beta", source)[0]["seeds"]) == 1 for source in SOURCES)
+    return (
+        f"**With an α of its own,** chosen on validation: {'; '.join(told)}."
+        + " What is certain with one seed is so for other places, not for other trainings." * alone
+    )
 
 
 def without_events() -> str:
