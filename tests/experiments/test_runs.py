@@ -214,7 +214,7 @@ def test_an_approach_of_ones_own_from_the_command_line(tiny, tmp_path):
     command += ["--cell", "image+sound/HALF|Na", "--alpha", "0.3", "--seeds", "4,5", "--device", "cpu"]
     done = subprocess.run([*command, "--dataset", str(tiny)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+    assert [line.split(";")[0] for line in done.stdout.splitlines()] == [
         f"image+sound/HALF|Na, seed {seed}, split: the dataset's own" for seed in (4, 5)
     ]
 
