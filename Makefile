@@ -83,13 +83,13 @@ outputs: $(READY)  ## for authors: renew the outputs that nbval checks
 	TQDM_DISABLE=1 ADVANCE_PROFILE=smoke $(BIN)/python workflow/pages.py outputs book/*.ipynb
 
 slides: book  ## three lectures' decks of slides, from the book's pages
-	@echo "The slides: $$($(BIN)/python workflow/pages.py slides $(ASKED))"
+	@made="$$($(BIN)/python workflow/pages.py slides $(ASKED))" && echo "The slides: $$made"
 
 crate: book  ## describe the build as a Workflow Run RO-Crate: what ran when, on what, and what came out
-	@echo "The crate: $$($(BIN)/python workflow/pages.py crate $(ASKED))"
+	@made="$$($(BIN)/python workflow/pages.py crate $(ASKED))" && echo "The crate: $$made"
 
 students: $(READY)  ## the chapters for students, without solutions
-	@echo "For students: $$($(BIN)/python workflow/pages.py students)"
+	@made="$$($(BIN)/python workflow/pages.py students)" && echo "For students: $$made"
 
 study: $(READY)  ## renew the reference runs under results/: five seeds of all tables and of what lies inside, presets, α and β; hours
 	for study in tables alpha_beta baselines inside after; do \
