@@ -40,7 +40,7 @@ def records(tmp_path, monkeypatch):
     ]
 
     def row(base, other, difference, p):
-        ends = {"low": difference - 1, "high": difference + 1}
+        ends = {"low": difference - 1, "high": difference + 1, "detectable": 4.25, "where": "Table 1"}
         verdict = "undecided" if p >= 0.05 else "supported" if difference > 0 else "refuted"
         return {"base": base, "other": other, "difference": difference, "p_holm": p, "verdict": verdict} | ends
 
@@ -84,6 +84,11 @@ def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     assert "the paper's α, L_E, 56.0" in told
     assert "Nothing is certainly better" in told
     assert "9.0 points above" in findings.without_labels() and "20.0" in findings.without_labels()
+
+
+def test_what_such_experiments_find_stands_beside_the_papers_gains(records):
+    told = findings.detectable()
+    assert "4.2 points on the miniature and 4.2 points on real pairs" in told and "gain 0.6 to 1.9 points" in told
 
 
 def test_certain_gains_and_losses_are_told_from_the_largest_on(records):
