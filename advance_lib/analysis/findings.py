@@ -217,8 +217,8 @@ def detectable() -> str:
     base = paper_scores(f"{BOTH}Ls")["fscore"][0]
     gains = [paper_scores(f"{BOTH}{transfer}")["fscore"][0] - base for transfer in PAPER_TRANSFERS]
     return (
-        f"**Undecided is not refuted.** Four of five such experiments find a true difference of {' and '.join(told)}; on "
-        f"ADVANCE the paper's transfers gain {min(gains):.1f} to {max(gains):.1f} points."
+        f"**Undecided is not refuted.** Four of five such experiments find a true difference of {' and '.join(told)}; "
+        f"on ADVANCE the paper's transfers gain {min(gains):.1f} to {max(gains):.1f} points."
     )
 
 
