@@ -3,14 +3,13 @@ import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from advance_lib.analysis.claims import confusions
 from advance_lib.analysis.studies import RESULTS
 from advance_lib.cache import UserError, code_digest, digest
 from advance_lib.cli import main
-from advance_lib.experiments.answers import keep, made, restore
+from advance_lib.experiments.answers import about, keep, made, restore
 from advance_lib.experiments.one_run import recipe_in
 from advance_lib.experiments.profiles import get_profile
 from advance_lib.experiments.runs import Request, finished
@@ -23,7 +22,7 @@ def test_answers_are_kept_small_and_spare_another_machine_the_training(request_o
     known = first.predictions, first.metrics, confusions([first], "test")
     keep([first], tmp_path / "answers")
     (kept,) = (tmp_path / "answers").glob("*")
-    assert str(tmp_path).encode() not in pq.read_schema(kept).metadata[b"config"]  # no place of this machine
+    assert str(tmp_path) not in json.dumps(about(kept)["config"])  # no place of this machine
     shutil.rmtree(build / "runs")  # another machine has none of it
 
     assert restore(tmp_path / "answers") == 1
@@ -86,8 +85,7 @@ def test_what_the_project_keeps_was_made_by_todays_code():
     """Answers of older code are never asked for again: remove those files."""
     code = [code_digest(f"advance_lib.{name}") for name in ("experiments.one_run", "data.features")]
     for file in (RESULTS / "answers").glob("*.parquet"):
-        about = pq.read_schema(file).metadata
-        config = json.loads(about[b"config"])
+        config = about(file)["config"]
         recipe, request = recipe_in(config), config["request"]
         sources, sizes = Sources(**request["settings"]["sources"]), get_profile(request["settings"]["profile"])
         seen = [sizes.image_side, sources.raw_colours(recipe.preset), str(sources.hearing(recipe.preset))]
