@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     from advance_bench.speed import bench
-    from advance_lib.analysis.studies import RESULTS, commit
+    from advance_lib.analysis.records import RESULTS, commit
     from advance_lib.training.devices import accelerator
 
     try:

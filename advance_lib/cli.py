@@ -194,7 +194,8 @@ def table(arguments: argparse.Namespace) -> None:
 
 
 def study(arguments: argparse.Namespace) -> None:
-    from advance_lib.analysis.studies import RESULTS, run_study
+    from advance_lib.analysis.records import RESULTS
+    from advance_lib.analysis.studies import run_study
     from advance_lib.experiments.settings import Settings
 
     settings = _settings(arguments)
@@ -490,7 +491,7 @@ def _add_results(commands, parents: list[argparse.ArgumentParser], answers: argp
     )
     command.add_argument("--record", type=Path, help="file to write (default: results/NAME-DATASET….json)")
     command.add_argument("--numbers", type=int, nargs="+", metavar="N", help="tables: which (default: all three)")
-    command.add_argument("--alphas", type=float, nargs="+", metavar="α", help="alpha_beta: the only ones to try")
+    command.add_argument("--alphas", type=float, nargs="+", metavar="α", help="alpha_beta: those to begin with")
     command.add_argument("--transfers", nargs="+", metavar="TRANSFER", help="after: the only ones to ask, as SQ|Na")
     command.add_argument("--worlds", type=int, nargs="+", metavar="SEED", help="difficulty: seeds of the worlds")
     command.add_argument("--difficulties", type=float, nargs="+", metavar="D", help="difficulty: of photos, to try")

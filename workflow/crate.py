@@ -106,7 +106,7 @@ def workflow_of(crate, book: Path):
     """Add the workflow with the versions of its software; a copy of its files is put into the book's folder."""
     from importlib.metadata import version
 
-    from advance_lib.analysis.studies import commit
+    from advance_lib.analysis.records import commit
     from advance_lib.training.devices import environment
 
     kept = [CHECKOUT / "workflow" / "Snakefile", *sorted((CHECKOUT / "workflow").glob("*.py"))]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import BOTH, is_certain
+from advance_lib.analysis.records import is_stale, reference
 from advance_lib.analysis.scores import over_seeds
-from advance_lib.analysis.studies import is_stale, reference
 from advance_lib.analysis.words import counted, group, listed, signed, with_minus
 from advance_lib.experiments.cells import PAPER_TRANSFERS, TABLES, Cell, paper_scores
 

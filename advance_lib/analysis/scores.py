@@ -18,6 +18,11 @@ from advance_lib.training.metrics import METRICS
 METRIC_NAMES = {"precision": "Precision", "recall": "Recall", "fscore": "F-score"}
 
 
+def splits_of(runs: Sequence[Run]) -> list[str]:
+    """Return the splits that are reported: test, and the exam where there is one."""
+    return [split for split in ("test", "exam") if split in runs[0].metrics["scores"]]
+
+
 def scores(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per run and split: cell, seed, split, the weighted scores in percent, and the name of the run."""
     rows = [
@@ -153,9 +158,7 @@ def leak_by_splitting(settings: Settings) -> pd.DataFrame:
 def spread_over_splits(settings: Settings) -> pd.DataFrame:
     """Return the test F-score of each L_s cell on several splits by location, one training seed: rows are splits."""
     runs = finished(requests_of_splits(settings))
-    rows = [
-        (f"split {run.request.settings.split.seed}", run.cell, run.metrics["scores"]["test"]["fscore"]) for run in runs
-    ]
+    rows = [(f"split {run.request.settings.split.seed}", run.cell, run.fscore("test")) for run in runs]
     table = pd.DataFrame(rows, columns=["split", "cell", "fscore"]).pivot(
         index="split", columns="cell", values="fscore"
     )

@@ -3,8 +3,6 @@
 Chapters: The claims; What the paper says, what its code does; Choosing α and β; After the paper; The miniature.
 """
 
-import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from joblib import Parallel, delayed
 
 from advance_lib.analysis.activation import localisation
 from advance_lib.analysis.baselines import REMEDIES, late_fusion, linear_probe
+from advance_lib.analysis.calibration import arithmetics, difficulty, schedules
 from advance_lib.analysis.claims import (
     BOTH,
     LOOKED_UP,
@@ -38,24 +37,19 @@ from advance_lib.analysis.events import (
     separations,
 )
 from advance_lib.analysis.probes import of_approaches, on_random_splits, probe_scores, probed
+from advance_lib.analysis.records import as_rows, commit, record
 from advance_lib.analysis.retrieval import WAYS, alikeness, retrievals
 from advance_lib.analysis.robustness import guesses, robustness
-from advance_lib.analysis.scores import over_epochs, scores
+from advance_lib.analysis.scores import over_epochs, scores, splits_of
 from advance_lib.analysis.senses import scores_of_parts
 from advance_lib.analysis.statistics import estimates, holm, resampled_f
-from advance_lib.analysis.words import counted
-from advance_lib.cache import PACKAGE, UserError, code_digest, cores, digest, write_json
+from advance_lib.cache import UserError, code_digest, cores, write_json
 from advance_lib.data.published import advance_posteriors
-from advance_lib.experiments.cells import ALPHA, BETA, CELLS, L_S_CELLS, PAPER_TRANSFERS, cells_of, paper_scores
-from advance_lib.experiments.prepared import prepared, world_of
-from advance_lib.experiments.profiles import PROFILES, get_profile
-from advance_lib.experiments.runs import Request, Run, finished, requests_for, runs_for
+from advance_lib.experiments.cells import ALPHA, BETA, CELLS, PAPER_TRANSFERS, cells_of
+from advance_lib.experiments.prepared import prepared
+from advance_lib.experiments.runs import Request, Run, in_groups, requests_for, runs_for
 from advance_lib.experiments.settings import Settings, Sources
-from advance_lib.miniature.world import World, render_world
-from advance_lib.training.devices import effective_precision, environment
 from advance_lib.transfer.presets import CODE, PAPER, Preset, choices
-
-RESULTS = PACKAGE.parent / "results"
 
 # What each field of the preset acts on, measured on the approach that shows it.
 STUDIED: dict[str, tuple[str, ...]] = {
@@ -79,79 +73,11 @@ ALL_FIELDS = "all fields"
 # The approaches that see, in the order of the chapters that look inside.
 LOOKED_INTO = ("image/Ls", f"{BOTH}Ls", *(f"{BOTH}{transfer}" for transfer in PAPER_TRANSFERS))
 
-# Worlds that nothing but the miniature's difficulty and its training were chosen on; the book's own is not among them.
-CALIBRATION_WORLDS = (101, 102, 103)
-RATES_AND_EPOCHS = ((1e-3, 16), (2e-3, 16), (2e-3, 24))
-LAST_EPOCHS = 6
-
 ALPHAS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 BETAS = (0.0, 0.001, 0.1, 10.0)
 ALPHAS_WITH_BETAS = (0.01, 0.1, 1.0)
 SEARCH_SEEDS = 2
 SEARCHED = (*PAPER_TRANSFERS, "unimodal")
-
-
-def commit() -> str:
-    """Return the commit of the checkout, or ``"unknown"``."""
-    asked = ["git", "-C", str(PACKAGE.parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
-    except FileNotFoundError:  # there is no git
-        return "unknown"
-
-
-def code_key(profile: str) -> str:
-    """Return a key of what a run of a profile computes: the code of a run, of features and of rendering, and all sizes.
-
-    Comments, docstrings and where a function stands do not count.
-
-    Raises:
-        UserError: there is no such profile.
-    """
-    parts = ("advance_lib.experiments.one_run", "advance_lib.data.features", "advance_lib.miniature.world")
-    return digest([code_digest(part) for part in parts], asdict(get_profile(profile)))
-
-
-def is_stale(kept: dict) -> bool:
-    """Return whether a record was made by other code than today's, or says nothing of its code."""
-    if "profile" not in kept:  # nothing was trained for it
-        return kept["code_key"] != code_digest("advance_lib.analysis.error_rates")
-    return kept["profile"] not in PROFILES or kept.get("code_key") != code_key(kept["profile"])
-
-
-def record(what: str, settings: Settings, runs: Sequence[Run], **found: object) -> dict:
-    """Return what a reference file holds besides its findings: origin, device, versions, commit, data, seeds."""
-    data = prepared(settings).data
-    return {
-        "what": what,
-        "data": data.title,
-        "data_hash": data.key(),
-        "profile": settings.profile,
-        "seeds": list(settings.seeds),
-        "networks": asdict(settings.sources),
-        "commit": commit(),
-        "code_key": code_key(settings.profile),
-        "environment": _environment(settings, runs),
-        "minutes of training": round(sum(run.metrics["seconds"] for run in runs) / 60, 1),
-        **found,
-    }
-
-
-def _environment(settings: Settings, runs: Sequence[Run]) -> dict[str, str]:
-    """Return devices and versions that the runs say; those of this machine where there are none."""
-    said = [run.config.get("environment", {}) for run in runs] or [{}]
-    here = environment(settings.device)
-    found = {name: list(dict.fromkeys(one[name] for one in said if name in one)) for name in here}
-    return {name: " and ".join(values) if (values := found[name]) else here[name] for name in here}
-
-
-def splits_of(runs: Sequence[Run]) -> list[str]:
-    """Return the splits that are reported: test, and the exam where there is one."""
-    return [split for split in ("test", "exam") if split in runs[0].metrics["scores"]]
-
-
-def _rounded(table: pd.DataFrame) -> list[dict]:
-    return json.loads(table.round(4).to_json(orient="records"))
 
 
 def tables(settings: Settings, numbers: Sequence[int] = (1, 2, 3)) -> dict:
@@ -167,7 +93,7 @@ def tables(settings: Settings, numbers: Sequence[int] = (1, 2, 3)) -> dict:
     scenes = runs[0].config["scenes"]
     claims, calibration, gains, looked_up = {}, {}, {}, {}
     for split in splits_of(runs):
-        claims[split] = _rounded(judged(runs, split))
+        claims[split] = as_rows(judged(runs, split))
         calibration[split] = reliability_errors(runs, split).round(3).to_dict()
         if 1 in numbers:
             gains[split] = {
@@ -176,12 +102,12 @@ def tables(settings: Settings, numbers: Sequence[int] = (1, 2, 3)) -> dict:
             }
         if 3 in numbers:
             pair, nearest = (LOOKED_UP, f"{BOTH}only E1"), nearest_posterior(runs[0], split)
-            looked_up[split] = _rounded(compare(runs, [pair], split, looked_up=nearest))[0]
+            looked_up[split] = as_rows(compare(runs, [pair], split, looked_up=nearest))[0]
     return record(
         f"Table{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}",
         settings,
         runs,
-        scores=_rounded(scores(runs)),
+        scores=as_rows(scores(runs)),
         claims=claims,
         calibration=calibration,
         gains=gains,
@@ -195,18 +121,8 @@ def rules(_: Settings) -> dict:
         "what": "Simulated experiments",
         "commit": commit(),
         "code_key": code_digest("advance_lib.analysis.error_rates"),
-        "rows": _rounded(error_rates(EXPERIMENTS)),
+        "rows": as_rows(error_rates(EXPERIMENTS)),
     }
-
-
-def _in_groups(groups: dict[object, list[Request]]) -> dict[object, list[Run]]:
-    """Finish the requests of all groups at once, and hand the runs back group by group."""
-    runs = iter(finished([request for requests in groups.values() for request in requests]))
-    return {name: [next(runs) for _ in requests] for name, requests in groups.items()}
-
-
-def _fscore(run: Run, split: str) -> float:
-    return run.metrics["scores"][split]["fscore"]
 
 
 def presets(settings: Settings) -> dict:
@@ -218,7 +134,7 @@ def presets(settings: Settings) -> dict:
     groups = {("", cell): requests_for(settings, cell) for _, cells in variants.values() for cell in cells}
     for field, (preset, cells) in variants.items():
         groups |= {(field, cell): requests_for(replace(settings, preset=preset), cell) for cell in cells}
-    finished_runs = _in_groups(groups)
+    finished_runs = in_groups(groups)
     every = [run for runs in finished_runs.values() for run in runs]
     changed = [(field, cell) for field, cell in finished_runs if field]
     effects = []
@@ -230,7 +146,7 @@ def presets(settings: Settings) -> dict:
         )
         for (field, cell), estimate in zip(changed, found, strict=True):
             runs = finished_runs[field, cell]
-            base, other = ([_fscore(run, split) for run in some] for some in (finished_runs["", cell], runs))
+            base, other = ([run.fscore(split) for run in some] for some in (finished_runs["", cell], runs))
             # What is reported may be a mean over epochs; the interval is that of the best epoch's predictions, which
             # says nothing where they are the same.
             shift = np.mean(other) - np.mean(base) - estimate.difference
@@ -254,7 +170,20 @@ def presets(settings: Settings) -> dict:
     what = "One field of the preset at a time from the paper's choice to the code's, and all of them"
     table = pd.DataFrame(effects)
     table["p_holm"] = table.groupby("split")["p"].transform(lambda p: holm(p.to_numpy()))
-    return record(what, settings, every, effects=_rounded(table))
+    return record(what, settings, every, effects=as_rows(table))
+
+
+def _of_grid(transfer: str, alpha: float, beta: float, run: Run) -> dict:
+    found = {"transfer": transfer, "alpha": alpha, "beta": beta, "seed": run.seed}
+    return found | {"validation": run.fscore("validation")}
+
+
+def _beyond(scores: pd.Series) -> list[float]:
+    """Return the next of `ALPHAS` outside a grid, where the best score lies at its end; none where it lies inside."""
+    best, tried = scores.idxmax(), scores.index
+    above = [alpha for alpha in ALPHAS if alpha > tried.max()][:1] if best == tried.max() else []
+    below = [alpha for alpha in ALPHAS if alpha < tried.min()][-1:] if best == tried.min() else []
+    return above + below
 
 
 def alpha_beta(settings: Settings, alphas: Sequence[float] = ()) -> dict:
@@ -265,36 +194,33 @@ def alpha_beta(settings: Settings, alphas: Sequence[float] = ()) -> dict:
 
     Args:
         settings: data, profile, seeds and device.
-        alphas: the only ones to try, with the first seed, the paper's transfers and β as it is, and no mean: for data
-            on which a run takes minutes; `ALPHAS` and all of the above without it.
+        alphas: those to try, with the paper's transfers and β as it is, and no mean, for data on which a run takes
+            minutes; a transfer that is best at an end of its grid gets the next of `ALPHAS` as well. Without it,
+            `ALPHAS` and all of the above.
 
     Returns:
         A record: ``grid``, the validation F-score of each run of the search; ``chosen``, transfer to α; ``readings``,
         by name and split, what `claims.compare` says of each transfer against L_s; ``claims``, those of Table 1 judged
         with the chosen α.
     """
-    both, searched = f"{BOTH}Ls", replace(settings, seeds=settings.seeds[: 1 if alphas else SEARCH_SEEDS])
+    both, searched = f"{BOTH}Ls", replace(settings, seeds=settings.seeds[:SEARCH_SEEDS])
     transfers = PAPER_TRANSFERS if alphas else SEARCHED
-    groups: dict[object, list[Request]] = {("none", 0.0, 0.0): requests_for(searched, both)}
+    asked: list[tuple[str, float, float]] = []
     for transfer in transfers:
         for alpha in alphas or ALPHAS:
-            for beta in BETAS if transfer == "E" and alpha in ALPHAS_WITH_BETAS and not alphas else (BETA,):
-                cell = f"{BOTH}{transfer}"
-                groups[transfer, alpha, beta] = requests_for(searched, cell, alpha=alpha, beta=beta)
-    rows = [
-        {
-            "transfer": transfer,
-            "alpha": alpha,
-            "beta": beta,
-            "seed": run.seed,
-            "validation": run.metrics["scores"]["validation"]["fscore"],
+            with_betas = transfer == "E" and alpha in ALPHAS_WITH_BETAS and not alphas
+            asked += [(transfer, alpha, beta) for beta in (BETAS if with_betas else (BETA,))]
+    rows = [_of_grid("none", 0.0, 0.0, run) for run in runs_for(searched, both)]
+    while asked:
+        groups: dict[object, list[Request]] = {
+            (transfer, alpha, beta): requests_for(searched, f"{BOTH}{transfer}", alpha=alpha, beta=beta)
+            for transfer, alpha, beta in asked
         }
-        for (transfer, alpha, beta), runs in _in_groups(groups).items()
-        for run in runs
-    ]
-    grid = pd.DataFrame(rows)
-    means = grid[grid["beta"] == BETA].groupby(["transfer", "alpha"], sort=False)["validation"].mean()
-    chosen = {transfer: float(means[transfer].idxmax()) for transfer in transfers}
+        rows += [_of_grid(*weights, run) for weights, runs in in_groups(groups).items() for run in runs]
+        grid = pd.DataFrame(rows)
+        means = grid[grid["beta"] == BETA].groupby(["transfer", "alpha"], sort=False)["validation"].mean()
+        chosen = {transfer: float(means[transfer].idxmax()) for transfer in transfers}
+        asked = [(transfer, alpha, BETA) for transfer in transfers for alpha in _beyond(means[transfer])]
 
     averaged = replace(settings, preset=replace(settings.preset, sq_reduction="mean", event_reduction="mean"))
     ways = {"the paper's α, sum over events": (settings, dict.fromkeys(transfers, ALPHA))}
@@ -307,7 +233,7 @@ def alpha_beta(settings: Settings, alphas: Sequence[float] = ()) -> dict:
         for way, (setting, weights) in ways.items()
         for transfer, alpha in weights.items()
     }
-    finished_runs = _in_groups(groups)
+    finished_runs = in_groups(groups)
     every = {way: [run for (one, _), runs in finished_runs.items() if one == way for run in runs] for way in ways}
     readings, splits = {way: {} for way in ways}, splits_of(every["α chosen on validation"])
     for split in splits:
@@ -320,11 +246,11 @@ def alpha_beta(settings: Settings, alphas: Sequence[float] = ()) -> dict:
         table = pd.concat(compared, ignore_index=True)  # all of them are one family
         table["p_holm"] = holm(table["p"].to_numpy())
         for way, found in table.groupby("way", sort=False):
-            readings[way][split] = _rounded(found.drop(columns="way"))
-    claims = {split: _rounded(judged(every["α chosen on validation"], split)) for split in splits}
+            readings[way][split] = as_rows(found.drop(columns="way"))
+    claims = {split: as_rows(judged(every["α chosen on validation"], split)) for split in splits}
     what = "α and β searched on validation, and the transfers at the chosen α"
     trained = [run for runs in finished_runs.values() for run in runs]
-    return record(what, settings, trained, grid=_rounded(grid), chosen=chosen, readings=readings, claims=claims)
+    return record(what, settings, trained, grid=as_rows(grid), chosen=chosen, readings=readings, claims=claims)
 
 
 def baselines(settings: Settings) -> dict:
@@ -359,7 +285,7 @@ def baselines(settings: Settings) -> dict:
                 for (base, cell), one in zip(pairs, found, strict=True)
             ]
         )
-        compared[split] = _rounded(table.assign(p_holm=holm(table["p"].to_numpy())))
+        compared[split] = as_rows(table.assign(p_holm=holm(table["p"].to_numpy())))
     what = "The transfers beside what needs no events"
     return record(what, settings, runs, compared=compared, weights=weights, strength=strength)
 
@@ -371,16 +297,16 @@ def inside(settings: Settings) -> dict:
     found = {}
     if settings.dataset == "miniature":  # only there is it known where the objects are
         looked = localisation(runs, [split])
-        found["localisation"] = _rounded(compare_means(looked, ("pointing", "energy"), runs[0].cell))
+        found["localisation"] = as_rows(compare_means(looked, ("pointing", "energy"), runs[0].cell))
         found["area"] = round(float(looked["area"].mean()), 2)
     seen = [run for run in runs if run.cell in SHOWN]
     predicted = [(run, event_distribution(run, split, known.posteriors)) for run in seen]
     mixtures = [(run, compound_of(run, split, known.posteriors)) for run in runs]
     for view, points, base in (("predicted", predicted, SHOWN[0]), ("same mixture", mixtures, f"{BOTH}Ls")):
         apart = separations(points, split)
-        found[f"separation, {view}"] = _rounded(compare_means(apart, ("silhouette", "purity"), base))
+        found[f"separation, {view}"] = as_rows(compare_means(apart, ("silhouette", "purity"), base))
     Parallel(n_jobs=cores())(delayed(guesses)(run, split) for run in runs)
-    found["robustness"] = _rounded(robustness(runs, split))
+    found["robustness"] = as_rows(robustness(runs, split))
     return record("Where networks look, events as a space, bad photographs", settings, runs, split=split, **found)
 
 
@@ -402,13 +328,13 @@ def after(settings: Settings, transfers: Sequence[str] = PAPER_TRANSFERS) -> dic
     named = probed(found, shared, tested)
     probes, alike, retrieval = {}, {}, {}
     for split in tested:
-        probes[split] = _rounded(probe_scores(named, shared, split))
-        alike[split] = _rounded(alikeness(found, shared, split))
+        probes[split] = as_rows(probe_scores(named, shared, split))
+        alike[split] = as_rows(alikeness(found, shared, split))
         retrieval[split] = {
-            way: _rounded(retrievals(similarities(found, shared, split), shared, split))
+            way: as_rows(retrievals(similarities(found, shared, split), shared, split))
             for way, similarities in WAYS.items()
         }
-    torn = {"random splits": _rounded(on_random_splits(runs[0]))}
+    torn = {"random splits": as_rows(on_random_splits(runs[0]))}
     what = "A linear probe on frozen representations, and retrieval between photograph and sound"
     return record(what, settings, runs, probe=probes, alike=alike, retrieval=retrieval, **torn)
 
@@ -426,9 +352,9 @@ def hearing(settings: Settings) -> dict:
     published = published[data.scenes]
     frequent = (measured.max(axis=1) + published.max(axis=1)).nlargest(24).index
     found = {
-        "agreement": _rounded(agreement(measured, published).rename_axis("scene").reset_index()),
-        "measured": _rounded(measured.loc[frequent].reset_index()),
-        "published": _rounded(published.loc[frequent].reset_index()),
+        "agreement": as_rows(agreement(measured, published).rename_axis("scene").reset_index()),
+        "measured": as_rows(measured.loc[frequent].reset_index()),
+        "published": as_rows(published.loc[frequent].reset_index()),
     }
     if mixed := mixed_events(data):
         generator = np.random.default_rng(0)
@@ -454,193 +380,11 @@ def reasons(settings: Settings) -> dict:
         "What both senses contribute, and what is left of the teacher",
         settings,
         runs,
-        parts=_rounded(parts),
-        distances=_rounded(distances([run for run in runs if heard(run)], known, "test")),
-        averaged=_rounded(squares),
-        against_image=_rounded(compare([*alone, *runs], [("image/Ls", cell) for cell in approaches], "test")),
+        parts=as_rows(parts),
+        distances=as_rows(distances([run for run in runs if heard(run)], known, "test")),
+        averaged=as_rows(squares),
+        against_image=as_rows(compare([*alone, *runs], [("image/Ls", cell) for cell in approaches], "test")),
     )
-
-
-def _variant(settings: Settings, training: dict, pretraining: dict | None = None) -> Settings:
-    """Return a setting whose profile trains otherwise; the profile is registered under a name of its own."""
-    usual = settings.sizes
-    changed = {
-        part: replace(getattr(usual, part), **(changes or {}))
-        for part, changes in (("training", training), ("pretraining", pretraining))
-    }
-    profile = replace(usual, name=f"{usual.name} with {training}", **changed)
-    PROFILES[profile.name] = profile
-    return replace(settings, profile=profile.name)
-
-
-def _of_worlds(settings: Settings, worlds: Sequence[int]) -> dict[int, Settings]:
-    """Return a setting on other worlds, by their seeds."""
-    if settings.dataset != "miniature":
-        raise UserError(f"{settings.dataset}: only the miniature has other worlds")
-    drawn = {seed: replace(world_of(settings.sizes), seed=seed) for seed in worlds}
-    return {seed: replace(settings, dataset=str(render_world(world))) for seed, world in drawn.items()}
-
-
-def schedules(settings: Settings, worlds: Sequence[int] = CALIBRATION_WORLDS) -> dict:
-    """Train the L_s approaches of other worlds with several learning rates and limits of epochs.
-
-    Args:
-        settings: of the miniature.
-        worlds: their seeds; the book's own is not among them, and no test split is looked at.
-
-    Raises:
-        UserError: the dataset is not the miniature.
-    """
-    groups = {
-        (world, rate, epochs, cell): requests_for(_variant(setting, {"learning_rate": rate, "epochs": epochs}), cell)
-        for world, setting in _of_worlds(settings, worlds).items()
-        for rate, epochs in RATES_AND_EPOCHS
-        for cell in L_S_CELLS
-    }
-    finished_runs = _in_groups(groups)
-    rows = [
-        {
-            "world": world,
-            "learning_rate": rate,
-            "epochs": epochs,
-            "cell": cell,
-            "seed": run.seed,
-            "selected": run.metrics["epoch"] + 1,
-            "validation": [round(epoch["validation"], 2) for epoch in run.metrics["history"]],
-        }
-        for (world, rate, epochs, cell), runs in finished_runs.items()
-        for run in runs
-    ]
-    every = [run for runs in finished_runs.values() for run in runs]
-    return record("Validation F-score after each epoch, on other worlds", settings, every, rows=rows)
-
-
-def schedule_table(kept: dict) -> pd.DataFrame:
-    """Return what `schedules` found, by learning rate, limit of epochs and approach.
-
-    Returns:
-        Columns ``score``, the mean validation F-score of the last `LAST_EPOCHS` epochs, ``selected`` and ``trained``,
-        epochs, and ``at the limit``, the share of runs that select the last epoch they may.
-    """
-    rows = [
-        {name: row[name] for name in ("learning_rate", "epochs", "cell", "selected")}
-        | {"score": np.mean(row["validation"][-LAST_EPOCHS:]), "trained": len(row["validation"])}
-        | {"at the limit": float(row["selected"] == row["epochs"])}
-        for row in kept["rows"]
-    ]
-    means = pd.DataFrame(rows).groupby(["learning_rate", "epochs", "cell"]).mean()
-    return means[["score", "selected", "trained", "at the limit"]]
-
-
-def arithmetics(settings: Settings) -> dict:
-    """Train the L_s approaches in float32 and in bfloat16, pre-training included, and return the scores of each seed.
-
-    Raises:
-        UserError: this processor has no bfloat16 of its own, so there is nothing to compare.
-    """
-    if effective_precision(settings.device, "bf16-mixed") == "32-true":
-        raise UserError("this processor has no bfloat16 of its own, so there is nothing to compare")
-    ways = [{"precision": precision} for precision in ("32-true", "bf16-mixed")]
-    groups = {
-        (way["precision"], cell): requests_for(_variant(settings, way, way), cell) for cell in L_S_CELLS for way in ways
-    }
-    finished_runs = _in_groups(groups)
-    rows = [
-        {"precision": precision, "cell": cell, "seed": run.seed, "seconds": round(run.metrics["seconds"], 1)}
-        | {"epoch": run.metrics["epoch"], "epochs": len(run.metrics["history"])}
-        | {split: round(_fscore(run, split), 2) for split in ("validation", *splits_of(runs))}
-        for (precision, cell), runs in finished_runs.items()
-        for run in runs
-    ]
-    every = [run for runs in finished_runs.values() for run in runs]
-    return record("The same runs in float32 and in bfloat16", settings, every, rows=rows)
-
-
-def arithmetic_table(kept: dict, split: str) -> pd.DataFrame:
-    """Return what `arithmetics` found, one row an approach.
-
-    Args:
-        kept: the record.
-        split: whose F-scores, in percent.
-
-    Returns:
-        Columns ``float32`` and ``bfloat16``, means over the seeds, ``±`` of each seed's deviation in float32,
-        ``difference`` in points, its ``p`` by a paired t test, and ``times as fast``, seconds an epoch.
-    """
-    from scipy import stats
-
-    rows, table = pd.DataFrame(kept["rows"]), {}
-    for cell, found in rows.groupby("cell", sort=False):
-        exact, coarse = (found[found["precision"] == name].set_index("seed") for name in ("32-true", "bf16-mixed"))
-        seconds = [(way["seconds"] / way["epochs"]).median() for way in (exact, coarse)]
-        table[cell] = {
-            "float32": exact[split].mean(),
-            "±": exact[split].std(),
-            "bfloat16": coarse[split].mean(),
-            "difference": (coarse[split] - exact[split]).mean(),
-            "p": stats.ttest_rel(exact[split], coarse[split]).pvalue,
-            "times as fast": seconds[0] / seconds[1],
-        }
-    return pd.DataFrame(table).T
-
-
-def _at_the_end(run: Run) -> float:
-    """Mean validation score of a run's last epochs: the selected epoch's own would flatter it."""
-    return float(np.mean([epoch["validation"] for epoch in run.metrics["history"][-LAST_EPOCHS:]]))
-
-
-def difficulty(
-    settings: Settings,
-    worlds: Sequence[int] = CALIBRATION_WORLDS,
-    difficulties: Sequence[float] = (),
-    odds: Sequence[float] = (),
-) -> dict:
-    """Measure the unimodal rows of other miniature worlds, on validation splits: how hard the miniature is.
-
-    The paper's image-only and sound-only rows on ADVANCE are 72.85 and 28.99 weighted F-score. The difficulty of the
-    photographs and the factor g of the sounds were chosen so that the miniature's two rows come near them. No
-    multimodal row and no test split is looked at here.
-
-    Args:
-        settings: of the miniature.
-        worlds: their seeds; the book's own is not among them.
-        difficulties: of the photographs, to try in place of the chosen one.
-        odds: factors g, to try in place of the chosen one.
-
-    Raises:
-        UserError: the dataset is not the miniature.
-    """
-    if settings.dataset != "miniature":
-        raise UserError(f"{settings.dataset}: only the miniature's difficulty can be set")
-    own = [replace(world_of(settings.sizes), seed=seed) for seed in worlds]
-    # The sounds do not depend on the photographs' side, so small ones will do.
-    tries = [(replace(world, difficulty=d), "image") for world in own for d in difficulties]
-    tries += [(replace(world, g=g, side=32), "sound") for world in own for g in odds]
-    tries = tries or [(world, sense) for world in own for sense in ("image", "sound")]
-    finished_runs = _in_groups(
-        {
-            (world, sense): requests_for(replace(settings, dataset=str(render_world(world))), f"{sense}/Ls")
-            for world, sense in tries
-        }
-    )
-    rows = [
-        (world.seed, world.difficulty, world.g, sense, _at_the_end(run))
-        for (world, sense), runs in finished_runs.items()
-        for run in runs
-    ]
-    table = pd.DataFrame(rows, columns=["world", "difficulty", "g", "sense", "fscore"])
-    means = table.pivot_table(index=["world", "difficulty", "g"], columns="sense", values="fscore")
-    every = [run for runs in finished_runs.values() for run in runs]
-    chosen = {"difficulty": World.difficulty, "g": World.g}
-    return record("Unimodal rows of other worlds", settings, every, rows=_rounded(means.reset_index()), **chosen)
-
-
-def difficulty_table(kept: dict) -> pd.DataFrame:
-    """Return what `difficulty` found: one row a world, their mean, and the paper's values on ADVANCE."""
-    table = pd.DataFrame(kept["rows"]).set_index("world")[["difficulty", "g", "image", "sound"]]
-    paper = {sense: paper_scores(f"{sense}/Ls")["fscore"][0] for sense in ("image", "sound")}
-    below = [table.mean().to_frame("mean").T, pd.DataFrame(paper, index=["the paper, on ADVANCE"])]
-    return pd.concat([table, *below]).rename_axis("world")
 
 
 STUDIES = {
@@ -678,33 +422,3 @@ def run_study(name: str, settings: Settings, path: Path, **options: object) -> P
         raise UserError(f"no study '{name}'; choose one of {', '.join(STUDIES)}")
     write_json(path, STUDIES[name](settings, **options))
     return path
-
-
-def reference(name: str) -> dict:
-    """Return a kept record by its file's name under ``results/``, without the suffix.
-
-    Raises:
-        UserError: it is not there.
-    """
-    path = RESULTS / f"{name}.json"
-    if not path.exists():
-        raise UserError(f"{path}: no such reference; 'make study' writes those of the miniature")
-    return json.loads(path.read_text())
-
-
-def origin(kept: dict, live: bool = False) -> str:
-    """Return a sentence that says where a record comes from, for the book, and whether other code made it.
-
-    Args:
-        kept: the record.
-        live: it was computed by this build.
-    """
-    seeds, where, minutes = counted(len(kept["seeds"]), "seed"), kept["environment"], round(kept["minutes of training"])
-    whose = "Computed by this build" if live else "Reference runs, kept with the book and not computed by this build"
-    return (
-        f"{whose}: {kept['what']}; {kept['data']}, profile "
-        f"{kept['profile']}, {seeds}, {where['device']}, torch {where['torch']}, commit "
-        f"{kept['commit'][:7]}, data {kept['data_hash'][:8]}"
-        + (f"; {counted(minutes, 'minute')} of training." if minutes else ".")
-        + (" **Made by older code:** the same runs would come out differently today." if is_stale(kept) else "")
-    )

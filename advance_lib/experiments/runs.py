@@ -228,6 +228,10 @@ class Run:
         truth = pd.Categorical(table["scene"], scenes).codes
         return Answers(truth, probabilities, table["location"].to_numpy(), scenes)
 
+    def fscore(self, split: str) -> float:
+        """Return its weighted F-score on a split, in percent."""
+        return self.metrics["scores"][split]["fscore"]
+
     def open(self) -> Opened:
         """Return the run's network on its device, with the data that it was trained on."""
         import torch
@@ -318,6 +322,12 @@ def finished(requests: Sequence[Request], jobs: int | None = None) -> list[Run]:
         workers = min(jobs or (1 if accelerator(device) == "cuda" else cores()), len(missing))
         (_train_side_by_side if workers > 1 else _train_in_turn)(missing, workers)
     return [Run(request, runs / key) for request, key in zip(requests, keys, strict=True)]
+
+
+def in_groups(groups: dict[object, list[Request]]) -> dict[object, list[Run]]:
+    """Finish the requests of all groups at once, and hand the runs back group by group."""
+    runs = iter(finished([request for requests in groups.values() for request in requests]))
+    return {name: [next(runs) for _ in requests] for name, requests in groups.items()}
 
 
 def _train_in_turn(missing: dict[str, Request], _: int) -> None:

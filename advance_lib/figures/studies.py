@@ -18,7 +18,8 @@ from matplotlib.patches import Rectangle
 
 from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import is_certain
-from advance_lib.analysis.studies import ALPHAS_WITH_BETAS, origin, reference
+from advance_lib.analysis.records import origin, reference
+from advance_lib.analysis.studies import ALPHAS_WITH_BETAS
 from advance_lib.analysis.words import signed
 from advance_lib.cache import UserError
 from advance_lib.experiments.cells import ALPHA, BETA, Cell

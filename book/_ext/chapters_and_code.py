@@ -142,7 +142,7 @@ def link_sources(app, page, template, context, doctree) -> None:
     name = page.rpartition("/")[2]
     links = f' <a class="runs" href="../_sources/{page}.ipynb" download="{name}.ipynb">source</a>'
     if repository := app.config.html_theme_options.get("repository_url"):
-        from advance_lib.analysis.studies import commit
+        from advance_lib.analysis.records import commit
 
         links += f' <a class="runs" href="{repository}/blob/{commit()}/{page}.ipynb">at its commit</a>'
     context["body"] = re.sub(r"(?=</figcaption></figure>)|(?<=Download this table as CSV</a>)", links, context["body"])

@@ -4,14 +4,14 @@ import re
 import pandas as pd
 import pytest
 
-from advance_lib.analysis import findings, studies
+from advance_lib.analysis import findings, records
 from advance_lib.analysis.claims import BOTH
 from advance_lib.analysis.findings import OLDER
 from advance_lib.cache import UserError, write_json
 from advance_lib.experiments.cells import PAPER_TRANSFERS, TABLES
 from pages import findings_of, write_findings
 
-CHECKOUT = studies.RESULTS.parent
+CHECKOUT = records.RESULTS.parent
 
 
 def test_readme_and_front_page_say_what_the_records_say():
@@ -22,17 +22,17 @@ def test_readme_and_front_page_say_what_the_records_say():
 
 
 def test_every_record_of_trained_networks_says_which_code_made_it():
-    for path in sorted(studies.RESULTS.glob("*.json")):
+    for path in sorted(records.RESULTS.glob("*.json")):
         kept = json.loads(path.read_text())
         if "code_key" in kept and "data" in kept:
-            assert studies.is_stale(kept) == ("older code" in studies.origin(kept)), path
+            assert records.is_stale(kept) == ("older code" in records.origin(kept)), path
 
 
 @pytest.fixture
 def records(tmp_path, monkeypatch):
     """Records in which added sound costs 5 points on one set and gains 2 on the other."""
-    monkeypatch.setattr(studies, "RESULTS", tmp_path)
-    key = studies.code_key("mini")
+    monkeypatch.setattr(records, "RESULTS", tmp_path)
+    key = records.code_key("mini")
     scores = [
         {"cell": cell, "seed": seed, "split": "exam", "precision": 0.0, "recall": 0.0, "fscore": 50.0 + number + seed}
         for number, cell in enumerate(TABLES[1])

@@ -10,7 +10,7 @@ from torchvision.models import ResNet101_Weights
 
 from advance_bench import model, pictures
 from advance_bench.model import ASSUMED, DAY, HOUR, SIZES, YEAR, duration
-from advance_lib.analysis.studies import RESULTS
+from advance_lib.analysis.records import RESULTS
 from advance_lib.experiments.cells import CELLS
 from advance_lib.experiments.prepared import prepared
 from advance_lib.experiments.profiles import PROFILES

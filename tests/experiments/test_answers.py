@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from advance_lib.analysis.claims import confusions
-from advance_lib.analysis.studies import RESULTS
+from advance_lib.analysis.records import RESULTS
 from advance_lib.cache import UserError, code_digest, digest
 from advance_lib.cli import main
 from advance_lib.experiments.answers import about, keep, made, restore

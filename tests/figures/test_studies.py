@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from advance_lib.analysis.claims import CLAIMS
-from advance_lib.analysis.studies import ALPHAS, BETAS, origin
+from advance_lib.analysis.records import origin
+from advance_lib.analysis.studies import ALPHAS, BETAS
 from advance_lib.cache import write_json
 from advance_lib.figures import studies
 from advance_lib.figures.page import loss_colour
@@ -27,7 +28,7 @@ def sources():
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    monkeypatch.setattr("advance_lib.analysis.studies.RESULTS", tmp_path)
+    monkeypatch.setattr("advance_lib.analysis.records.RESULTS", tmp_path)
     return tmp_path
 
 
