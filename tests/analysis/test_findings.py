@@ -29,7 +29,7 @@ def test_every_record_of_trained_networks_says_which_code_made_it():
 
 
 @pytest.fixture
-def records(tmp_path, monkeypatch):
+def written(tmp_path, monkeypatch):
     """Records in which added sound costs 5 points on one set and gains 2 on the other."""
     monkeypatch.setattr(records, "RESULTS", tmp_path)
     key = records.code_key("mini")
@@ -66,13 +66,13 @@ def records(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_loss_and_a_gain_are_told_from_one_point_of_view(records):
+def test_a_loss_and_a_gain_are_told_from_one_point_of_view(written):
     told = findings.added_sound()
     assert "5.0 points below the photograph alone on the miniature (4.0 to 6.0; certain)" in told
     assert "2.0 points above it on real pairs (1.0 to 3.0; not certain)" in told
 
 
-def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
+def test_the_best_transfer_is_the_one_with_the_largest_difference(written):
     assert (
         "On the miniature, none certainly changes the score; L_E, the paper's best, moves it by +5.0 (+4.0 to +6.0)"
         in (findings.transfers())
@@ -86,13 +86,13 @@ def test_the_best_transfer_is_the_one_with_the_largest_difference(records):
     assert "9.0 points above" in findings.without_labels() and "20.0" in findings.without_labels()
 
 
-def test_what_such_experiments_find_stands_beside_the_papers_gains(records):
+def test_what_such_experiments_find_stands_beside_the_papers_gains(written):
     told = findings.detectable()
     assert "4.2 points on the miniature and 4.2 points on real pairs" in told and "gain 0.6 to 1.9 points" in told
 
 
-def test_certain_gains_and_losses_are_told_from_the_largest_on(records):
-    path = records / "tables-miniature.json"
+def test_certain_gains_and_losses_are_told_from_the_largest_on(written):
+    path = written / "tables-miniature.json"
     kept = json.loads(path.read_text())
     for row in kept["claims"]["exam"]:
         if (row["base"], row["other"]) == (f"{BOTH}Ls", f"{BOTH}SQ|Nv+a"):
@@ -106,7 +106,7 @@ def test_certain_gains_and_losses_are_told_from_the_largest_on(records):
     )
 
 
-def test_the_table_is_the_papers_and_ours(records):
+def test_the_table_is_the_papers_and_ours(written):
     table = findings.results_table()
     assert list(table.index) == ["ADVANCE, the paper", "the miniature, exam", "real pairs, exam"]
     assert table.loc["ADVANCE, the paper", "image"] == "72.85 ± 0.57"
@@ -115,7 +115,7 @@ def test_the_table_is_the_papers_and_ours(records):
     assert text.splitlines()[0].count("\\|") == 4 and text.endswith("1. one\n2. two\n")
 
 
-def test_the_verdicts_are_those_of_the_records(records):
+def test_the_verdicts_are_those_of_the_records(written):
     table = findings.verdicts()
     assert list(table.columns)[1:] == ["the miniature, exam, 2 seeds", "real pairs, exam, 2 seeds"]
     assert (
@@ -131,9 +131,9 @@ def test_the_verdicts_are_those_of_the_records(records):
     assert "| {bdg-danger}`refuted` −5.0" in findings.with_badges(findings.as_markdown(table))
 
 
-def test_what_older_code_made_is_marked(records):
+def test_what_older_code_made_is_marked(written):
     assert OLDER not in "".join(findings.findings())
-    path = records / "tables-miniature.json"
+    path = written / "tables-miniature.json"
     write_json(path, json.loads(path.read_text()) | {"code_key": "another"})
     assert findings.added_sound().count(OLDER) == 1 and OLDER in findings.without_labels()
     assert "the miniature (made by older code), exam" in findings.results_table().index
