@@ -3,7 +3,7 @@
 import numpy as np
 
 from advance_lib.analysis.looking import Look
-from advance_lib.analysis.mixing import Mixer, Preset
+from advance_lib.analysis.mixing import Mixer, Suggestion
 
 CELLS = ["image/Ls", "image+sound/Ls", "image+sound/E"]
 EVENTS = ("Rain, drizzle", "Wind", "Goose", "Train", "Waves, surf", "Bee", "Owl", "Speech", "Insect")
@@ -26,7 +26,7 @@ def mixer_of(pairs, seed=0):
         posteriors=random.random((k, len(EVENTS))) ** 4,
         relevance=relevance / np.linalg.norm(relevance, axis=1, keepdims=True),
         approach=CELLS[1],
-        presets=[Preset("A rescue", 1, 1), Preset("A misleading sound", 2, 0)],
+        presets=[Suggestion("A rescue", 1, 1), Suggestion("A misleading sound", 2, 0)],
     )
 
 

@@ -1,7 +1,7 @@
 """Compare runs that were trained twice with the same seeds, on two machines.
 
-``python workflow/twice.py FOLDER FOLDER RECORD``; the folders hold answers as `answers.keep` writes them. The record has
-what each run scored the first and the second time, ``rows``.
+``python workflow/twice.py FOLDER FOLDER RECORD``; the folders hold answers as `answers.keep` writes them. ``rows``
+of the record say what each run scored the first and the second time.
 """
 
 import sys

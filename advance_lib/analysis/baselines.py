@@ -11,20 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advance_lib.experiments.cells import Cell
 from advance_lib.experiments.runs import Run
 from advance_lib.training.metrics import weighted_scores
 
 REMEDIES = ("image+sound/unimodal", "image+sound/only dropout")
 WEIGHTS = tuple(np.linspace(0, 1, 21))  # of the photograph
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # C of the logistic regression: the larger, the less it is held back
-
-
-def named(approach: str) -> str:
-    """Return the short name of a cell or of a baseline that is none; only the paper's losses are called L."""
-    if "/" in approach and approach not in REMEDIES:
-        return Cell.named(approach).short
-    return approach.rpartition("/")[2].removeprefix("only ")
 
 
 def late_fusion(seeing: Sequence[Run], hearing: Sequence[Run]) -> tuple[dict[int, dict[str, np.ndarray]], dict]:

@@ -77,6 +77,25 @@ def logit(p: np.ndarray) -> np.ndarray:
     return torch.from_numpy(np.asarray(p, np.float64)).clamp(FAINTEST, 1 - FAINTEST).logit().numpy()
 
 
+def e1_of_mixtures(mixtures: np.ndarray, teacher: np.ndarray, posteriors: np.ndarray) -> np.ndarray:
+    """Return L_E1, equation (8), of each clip for each answer p(s): Σ_i C(y_i ‖ p(e_i)), p(e) = Σ_k p(s_k) p(e|s_k).
+
+    Args:
+        mixtures: p(s), (answers, scenes).
+        teacher: f_e(a, N_a(0)), (clips, events).
+        posteriors: p(e|s_k), (scenes, events).
+
+    Returns:
+        (clips, answers), in nats.
+    """
+    from scipy.special import expit
+
+    t, expected = np.asarray(teacher, np.float64), logit(mixtures @ np.asarray(posteriors, np.float64))
+    y = expit(t)
+    entropy = (np.logaddexp(0, t) - y * t).sum(axis=1, keepdims=True)
+    return np.logaddexp(0, expected).sum(axis=1) - y @ expected.T - entropy
+
+
 def divergence_from_scenes(teacher: np.ndarray, posteriors: np.ndarray) -> np.ndarray:
     """Return Σ_i C(y_i ‖ p(e_i|s_k)) of each clip and each scene: L_E1 where p(s) is sure of s_k.
 
@@ -87,7 +106,7 @@ def divergence_from_scenes(teacher: np.ndarray, posteriors: np.ndarray) -> np.nd
     Returns:
         (clips, scenes), in nats.
     """
-    return np.stack([divergence(logit(p), teacher) for p in posteriors], axis=1)
+    return e1_of_mixtures(np.eye(len(posteriors)), teacher, posteriors)
 
 
 def distances(runs: Sequence[Run], known: Knowledge, split: str = "test") -> pd.DataFrame:

@@ -25,7 +25,7 @@ ALONE = "image/Ls"
 
 
 @dataclass(frozen=True)
-class Preset:
+class Suggestion:
     """A mixture worth a look.
 
     Attributes:
@@ -69,7 +69,7 @@ class Mixer:
     posteriors: np.ndarray
     relevance: np.ndarray
     approach: str
-    presets: list[Preset]
+    presets: list[Suggestion]
 
 
 class Mixture(NamedTuple):
@@ -235,7 +235,7 @@ def mixer(
         posteriors=known.posteriors,
         relevance=known.relevance,
         approach=approach,
-        presets=[Preset(name, place[one], place[other]) for name, (one, other) in found.items()],
+        presets=[Suggestion(name, place[one], place[other]) for name, (one, other) in found.items()],
     )
 
 

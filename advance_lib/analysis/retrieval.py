@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from advance_lib.analysis.claims import BOTH, compare_means
-from advance_lib.analysis.events import logit
+from advance_lib.analysis.events import e1_of_mixtures
 from advance_lib.analysis.probes import UNTRAINED, Represented
 from advance_lib.analysis.statistics import draw_locations, estimates, holm
 from advance_lib.experiments.prepared import Prepared
@@ -80,12 +80,7 @@ def by_events(scenes: np.ndarray, posteriors: np.ndarray, pre_activations: np.nd
     Returns:
         (images, sounds), in nats.
     """
-    from scipy.special import expit
-
-    expected, heard = logit(scenes @ posteriors), np.asarray(pre_activations, np.float64)
-    y = expit(heard)
-    of_sound = (y * heard - np.logaddexp(0, heard)).sum(axis=1)
-    return expected @ y.T - np.logaddexp(0, expected).sum(axis=1, keepdims=True) - of_sound
+    return -e1_of_mixtures(scenes, pre_activations, posteriors).T
 
 
 def by_map(one: Represented, rows: Mapping[str, np.ndarray], split: str) -> np.ndarray:

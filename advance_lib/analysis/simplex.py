@@ -12,10 +12,9 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from scipy.special import entr
 from torch import Tensor
 
-from advance_lib.transfer.objectives import FAINTEST
+from advance_lib.analysis.events import e1_of_mixtures, logit
 
 STEPS = 20  # of the grid that minima are sought on: probabilities in steps of 5 %
 
@@ -23,23 +22,6 @@ STEPS = 20  # of the grid that minima are sought on: probabilities in steps of 5
 def simplex(steps: int) -> np.ndarray:
     """Return every way to share ``steps`` equal parts among three scenes, (points, 3), rows that sum to one."""
     return np.array([(a, b, steps - a - b) for a in range(steps + 1) for b in range(steps + 1 - a)]) / steps
-
-
-def e1_over(points: np.ndarray, soft_responses: np.ndarray, posteriors: np.ndarray) -> np.ndarray:
-    """Return L_E1, equation (8), of each clip at each point: Σ_i C(y_i ‖ p(e_i)), a cross-entropy less an entropy.
-
-    Args:
-        points: p(s), (points, scenes).
-        soft_responses: y, (clips, events).
-        posteriors: p(e|s_k), (scenes, events).
-
-    Returns:
-        (clips, points), in nats.
-    """
-    y = np.asarray(soft_responses, np.float64)
-    p = (points @ np.asarray(posteriors, np.float64)).clip(FAINTEST, 1 - FAINTEST)
-    crossed = y @ np.log(p).T + (1 - y) @ np.log1p(-p).T
-    return -crossed - (entr(y) + entr(1 - y)).sum(axis=1, keepdims=True)
 
 
 def true_at_least(
@@ -58,7 +40,7 @@ def true_at_least(
     """
     grid, found = simplex(STEPS), np.full(len(targets), np.nan)
     rows = np.flatnonzero(np.isin(targets, three))
-    least = grid[e1_over(grid, soft_responses[rows], posteriors[list(three)]).argmin(axis=1)]
+    least = grid[e1_of_mixtures(grid, logit(soft_responses[rows]), posteriors[list(three)]).argmin(axis=1)]
     found[rows] = least[np.arange(len(rows)), [list(three).index(target) for target in targets[rows]]]
     return found
 

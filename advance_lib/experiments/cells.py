@@ -91,8 +91,18 @@ class Cell:
 
     @property
     def short(self) -> str:
-        """A short name among cells that see: the senses for L_s alone, else the transfer, such as ``L_SQ|Na``."""
-        return self.senses.replace("+", " + ") if self.transfer is None else self.heading.removeprefix("+ ")
+        """A short name among cells that see: the senses for L_s alone, else the transfer, such as ``L_SQ|Na``.
+
+        Only the paper's losses are called L.
+        """
+        if self.transfer is None:
+            return self.senses.replace("+", " + ")
+        return self.heading.removeprefix("+ ") if self.transfer in (*PAPER_TRANSFERS, "E1") else self.transfer
+
+
+def short_name(approach: str) -> str:
+    """Return the short name of a cell, or that of an approach which is none, such as ``late fusion``."""
+    return Cell.named(approach).short if "/" in approach else approach
 
 
 # The cells of each table, in the paper's order. The sound rows of Table 2 carry the name |Nv+a, as there: their event

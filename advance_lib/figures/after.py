@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import is_certain
 from advance_lib.analysis.probes import PARTS
 from advance_lib.analysis.retrieval import CHANCE, DIRECTIONS, ORACLE, RECALLS
+from advance_lib.experiments.cells import short_name
 from advance_lib.figures.page import loss_colour
 
 PANELS = {"seen": "photograph", "heard": "sound", "both": "both"}
@@ -27,7 +27,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, value: str, scale: float = 1.0) -> Non
         certain = is_certain(row)
         axis.plot([scale * row["low"], scale * row["high"]], [height, height], color=colour, linewidth=2)
         axis.plot(scale * row[value], height, "o", color=colour, markerfacecolor=colour if certain else "white")
-    axis.set_yticks(range(len(rows)), map(named, rows["approach"]))
+    axis.set_yticks(range(len(rows)), map(short_name, rows["approach"]))
     axis.set_ylim(len(rows) - 0.5, -0.5)
 
 
@@ -87,7 +87,7 @@ def retrieval_table(rows: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: as from `retrieval.retrievals`.
     """
-    rows = rows.assign(approach=rows["approach"].map(named))
+    rows = rows.assign(approach=rows["approach"].map(short_name))
     of_found = {found: part.set_index(["direction", "approach"]) for found, part in rows.groupby("relevant")}
     pair = of_found["pair"]
     columns = {name.replace("recall", "R"): 100 * pair[name] for name in RECALLS}
@@ -111,7 +111,7 @@ def summary_table(kept: Mapping, split: str) -> pd.DataFrame:
     def add(rows: pd.DataFrame, column: str, value: str, scale: float, digits: int) -> None:
         for row in rows.to_dict("records"):
             star = "*" * is_certain(row)
-            table.setdefault(named(row["approach"]), {})[column] = f"{scale * row[value]:.{digits}f}{star}"
+            table.setdefault(short_name(row["approach"]), {})[column] = f"{scale * row[value]:.{digits}f}{star}"
 
     probe = pd.DataFrame(kept["probe"][split])
     for part in PARTS:

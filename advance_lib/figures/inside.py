@@ -17,7 +17,7 @@ from PIL import Image as Picture
 from advance_lib.analysis.activation import overlay
 from advance_lib.analysis.robustness import STRENGTHS, degraded
 from advance_lib.analysis.words import number, signed, with_minus
-from advance_lib.experiments.cells import Cell
+from advance_lib.experiments.cells import short_name
 from advance_lib.figures.events import short
 from advance_lib.figures.heat import heat_tables
 from advance_lib.figures.page import (
@@ -32,11 +32,6 @@ from advance_lib.figures.page import (
 OTHERS = "#b8b8b8"  # what is shown for comparison, and not named
 
 
-def approach(cell: str) -> str:
-    """Return a short name for a cell that sees: its senses for L_s alone, else its transfer."""
-    return Cell.named(cell).short
-
-
 def activation_grid(
     pairs: pd.DataFrame, photographs: np.ndarray, maps: Mapping[str, np.ndarray], sure: Mapping[str, np.ndarray]
 ) -> HTML:
@@ -48,7 +43,7 @@ def activation_grid(
         maps: cell to (pairs, side, side).
         sure: cell to p(true scene), (pairs,).
     """
-    head = "".join(f'<th scope="col">{approach(cell)}</th>' for cell in maps)
+    head = "".join(f'<th scope="col">{short_name(cell)}</th>' for cell in maps)
     rows = []
     for index, pair in enumerate(pairs.itertuples()):
         scene = html.escape(pair.scene)
@@ -59,7 +54,7 @@ def activation_grid(
             image = overlay(photographs[index], found[index]).resize((192, 192), Picture.Resampling.BILINEAR)
             address = image_file(image, f"map-{cell}-{pair.id}")
             p = f"{sure[cell][index]:.0%}"
-            alt = f"Where {approach(cell)} finds evidence for {scene}; probability {p}"
+            alt = f"Where {short_name(cell)} finds evidence for {scene}; probability {p}"
             cells.append(f'<td><img src="{address}" alt="{html.escape(alt)}">{p}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     table = f'<table class="maps"><thead><tr><th scope="col">photograph, sound</th>{head}</tr></thead>'
@@ -93,7 +88,7 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
         axis.set(xlabel=label, ylim=(len(cells) - 0.4, -0.6))
         axis.margins(x=0.14)
         axis.grid(False, axis="y")
-    axes[0, 0].set_yticks(range(len(cells)), [approach(cell) for cell in cells])
+    axes[0, 0].set_yticks(range(len(cells)), [short_name(cell) for cell in cells])
     lines = {label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     if lines:
         figure.legend(lines.values(), lines, loc="outside upper right", ncols=len(lines), frameon=False)
@@ -102,7 +97,7 @@ def interval_dots(table: pd.DataFrame, labels: Mapping[str, str], marks: Mapping
 
 def readable_means(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
     """Return a table of `claims.compare_means` with the approaches' short names, for a page."""
-    shown = table.assign(approach=table["cell"].map(approach)).set_index(["measure", "approach"])
+    shown = table.assign(approach=table["cell"].map(short_name)).set_index(["measure", "approach"])
     least = 10.0**-decimals
     p = shown["p_holm"].map(lambda p: "–" if pd.isna(p) else f"< {least:g}" if p < least else f"{p:.{decimals}f}")
     return shown[["mean", "deviation", "difference", "low", "high"]].round(decimals).assign(**{"p (Holm)": p})
@@ -194,7 +189,7 @@ def parts_dots(table: pd.DataFrame) -> Figure:
     import seaborn
 
     long = table.melt(["cell", "seed", "split"], var_name="part", value_name="F-score in %")
-    long["approach"] = long["cell"].map(approach)
+    long["approach"] = long["cell"].map(short_name)
     splits = list(dict.fromkeys(long["split"]))
     size = (8.6, 0.62 * long["approach"].nunique() + 1.5)
     figure, axes = plt.subplots(1, len(splits), figsize=size, sharex=True, sharey=True, layout="constrained")
@@ -274,7 +269,7 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
                 axis.fill_between(mine["level"], mine["f_low"], mine["f_high"], color=colour, alpha=0.15, linewidth=0)
         for cell, height in _apart(ends, 0.1 * highest).items():
             leader = {"arrowstyle": "-", "color": coloured[cell], "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
-            name, end = approach(cell), (5, ends[cell])
+            name, end = short_name(cell), (5, ends[cell])
             axis.annotate(name, end, (5.25, height), color=coloured[cell], va="center", arrowprops=leader)
         axis.set(title=kind, xticks=range(6), xlim=(0, 5), ylim=(0, highest))
         axis.grid(alpha=0.4)
@@ -286,8 +281,8 @@ def robustness_curves(table: pd.DataFrame, base: str = "image/Ls") -> Figure:
         together.plot([found["low"], found["high"]], [row, row], color=colour, linewidth=2)
         together.plot(found["difference"], row, "o", color=colour, markersize=7)
     together.axvline(0, color="black", linewidth=1)
-    together.set_yticks(range(len(overall) - 1), [approach(cell) for cell in overall.index if cell != base])
-    together.set(title="all conditions", xlabel=f"difference from {approach(base)}, points")
+    together.set_yticks(range(len(overall) - 1), [short_name(cell) for cell in overall.index if cell != base])
+    together.set(title="all conditions", xlabel=f"difference from {short_name(base)}, points")
     together.set_ylim(len(overall) - 1.4, -0.6)
     together.grid(False, axis="y")
     return figure

@@ -14,7 +14,8 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from advance_lib.analysis.simplex import descent, e1_over, simplex
+from advance_lib.analysis.events import e1_of_mixtures
+from advance_lib.analysis.simplex import descent, simplex
 from advance_lib.experiments.cells import ALPHA, BETA
 from advance_lib.figures.events import short
 from advance_lib.figures.interactive import interactive
@@ -82,7 +83,7 @@ def triangle_still(heard: np.ndarray, posteriors: np.ndarray, names: Sequence[st
 
     teacher, table = torch.tensor(heard, dtype=torch.float64)[None], torch.tensor(posteriors, dtype=torch.float64)
     points = simplex(60)
-    nats = e1_over(points, teacher.sigmoid().numpy(), posteriors)[0]
+    nats = e1_of_mixtures(points, teacher.numpy(), posteriors)[0]
     path = descent(lambda scenes: objectives.e1(scenes, teacher, table), np.full(3, 1 / 3), RATE, STEPS) @ CORNERS
     figure, axis = plt.subplots(figsize=(5, 4.4), layout="constrained")
     levels = np.linspace(nats.min(), np.quantile(nats, 0.95), 12)

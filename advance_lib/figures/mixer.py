@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 
 from advance_lib.analysis.mixing import ALONE, WORSE, Mixer, mixture
 from advance_lib.analysis.robustness import HAZE, STRENGTHS
-from advance_lib.experiments.cells import ALPHA, BETA
+from advance_lib.experiments.cells import ALPHA, BETA, short_name
 from advance_lib.figures.events import short
-from advance_lib.figures.inside import approach
 from advance_lib.figures.interactive import interactive
 from advance_lib.figures.page import (
     BOTH_COLOUR,
@@ -39,7 +38,7 @@ def mixing_desk(mixer: Mixer) -> HTML:
     Args:
         mixer: from `mixing.mixer`.
     """
-    names, levels = [approach(cell) for cell in mixer.cells], [0.0, *STRENGTHS[WORSE]]
+    names, levels = [short_name(cell) for cell in mixer.cells], [0.0, *STRENGTHS[WORSE]]
     unit = mixer.relevance / np.linalg.norm(mixer.relevance, axis=1, keepdims=True)
     f_e, y = mixer.teacher.astype(np.float64), sigmoid(mixer.teacher.astype(np.float64))
     data = {
@@ -82,7 +81,7 @@ def mixing_desk(mixer: Mixer) -> HTML:
     photograph, recording = (first.photograph, first.recording) if first else (0, 0)
     sees, hears = mixer.pairs["scene"].iloc[photograph], mixer.pairs["scene"].iloc[recording]
     alt = (
-        f"Bars by scene: what {approach(mixer.approach)} saw in a photograph of the scene {sees}, what it heard in a "
+        f"Bars by scene: what {short_name(mixer.approach)} saw in a photograph of the scene {sees}, what it heard in a "
         f"recording of the scene {hears}, and the probabilities that follow"
     )
     return interactive("mixer", data, picture(mixture_bars(mixer, photograph, recording), "mixture", alt))

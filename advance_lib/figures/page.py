@@ -132,6 +132,11 @@ def site_file(name: str, content: bytes) -> str:
     if not path.exists():
         with written_whole(path) as partial:
             partial.write_bytes(content)
+    return from_chapter(path)
+
+
+def from_chapter(path: Path) -> str:
+    """Return the address of a file or folder as seen from a chapter."""
     beside = build_folder().parent  # the checkout whose chapters run, which need not be the library's own
     checkout = beside if (beside / "book").is_dir() else PACKAGE.parent
     return Path(os.path.relpath(path, checkout / "book")).as_posix()

@@ -16,13 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from advance_lib.analysis.baselines import named
 from advance_lib.analysis.claims import is_certain
 from advance_lib.analysis.records import origin, reference
 from advance_lib.analysis.studies import ALPHAS_WITH_BETAS
 from advance_lib.analysis.words import signed
 from advance_lib.cache import UserError
-from advance_lib.experiments.cells import ALPHA, BETA, Cell
+from advance_lib.experiments.cells import ALPHA, BETA, Cell, short_name
 from advance_lib.figures.page import BOTH_COLOUR, PAPER_COLOUR, SMALL, Shown, heatmap, loss_colour, table_page
 from advance_lib.transfer.presets import Preset, choices
 
@@ -97,7 +96,7 @@ def readings_table(readings: Mapping[str, Mapping[str, Sequence[Mapping]]], spli
     """
     columns = {
         way: {
-            named(row["other"]): f"{with_interval(row)}, α = {row['alpha']:g}"
+            short_name(row["other"]): f"{with_interval(row)}, α = {row['alpha']:g}"
             if "chosen" in way
             else with_interval(row)
             for row in found[split]
@@ -115,7 +114,7 @@ def baseline_table(rows: Sequence[Mapping]) -> pd.DataFrame:
     """
     table: dict[str, dict[str, object]] = {}
     for row in rows:
-        entry = table.setdefault(named(row["other"]), {"F-score": f"{row['f_other']:.1f}"})
+        entry = table.setdefault(short_name(row["other"]), {"F-score": f"{row['f_other']:.1f}"})
         entry["against image alone" if row["base"] == "image/Ls" else "against image + sound, L_s"] = with_interval(row)
     return pd.DataFrame.from_dict(table, orient="index").fillna("–")
 
@@ -283,7 +282,7 @@ def _curves(axis: Axes, grid: pd.DataFrame) -> None:
     single = grid[(grid["transfer"] != "none") & ((grid["transfer"] != "E") | (grid["beta"] == BETA))]
     for number, (transfer, found) in enumerate(single.groupby("transfer", sort=False)):
         each = found.groupby("alpha")["validation"].agg(["mean", "std"])
-        at, label = each.index * 1.05 ** (number - 2), named(f"image+sound/{transfer}")
+        at, label = each.index * 1.05 ** (number - 2), short_name(f"image+sound/{transfer}")
         axis.errorbar(at, each["mean"], each["std"].fillna(0), marker="o", markersize=4, capsize=2,
                       color=loss_colour(transfer), label=label)  # fmt: skip
     axis.axvline(ALPHA, color=PAPER_COLOUR, linewidth=1, linestyle=":")

@@ -5,7 +5,6 @@ Chapter: Try it.
 
 import html
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,11 @@ from IPython.display import HTML
 from PIL import Image
 
 from advance_lib.analysis.handed_on import HandedOn, inputs, onnx_of, probabilities
-from advance_lib.cache import PACKAGE, UserError, build_folder
+from advance_lib.cache import UserError, build_folder
 from advance_lib.data.features import resized
 from advance_lib.data.media import read_image
 from advance_lib.figures.interactive import interactive
-from advance_lib.figures.page import site_file
+from advance_lib.figures.page import from_chapter, site_file
 
 RUNTIME = "onnxruntime-web"  # below the build folder, where `make try` puts it
 LARGEST = 20_000_000  # bytes of a network that a page may bring
@@ -65,18 +64,18 @@ def try_it(network: HandedOn, about: dict, image: Path | str, sound: Path | str,
         return HTML(f'<div class="interactive" data-figure="try_it">{still}<p class="said">{why}</p></div>')
     example |= {"scenes": list(scenes.head(TOP).items()), "events": list(events.head(TOP).items())}
     needed = {name: about[name] for name in ("sample_rate", "seconds", "side", "scenes", "events")}
-    data = {"model": site_file("try-it.onnx", model), "runtime": _runtime(), "about": needed, "example": example}
+    data = {
+        "model": site_file("try-it.onnx", model),
+        "runtime": from_chapter(build_folder() / RUNTIME),
+        "about": needed,
+        "example": example,
+    }
     return interactive("try_it", data, still)
 
 
 def runtime_is_here() -> bool:
     """Tell whether ONNX Runtime Web was fetched, so that the next pages bring it along."""
     return (build_folder() / RUNTIME).is_dir()
-
-
-def _runtime() -> str:
-    """Return the address of the runtime's folder, as seen from a chapter, whether it is there or not."""
-    return Path(os.path.relpath(build_folder() / RUNTIME, PACKAGE.parent / "book")).as_posix()
 
 
 def _listed(title: str, found: pd.Series) -> str:

@@ -12,7 +12,8 @@ from contourpy import contour_generator
 from IPython.display import HTML
 
 from advance_lib.analysis.looking import Look
-from advance_lib.figures.inside import activation_grid, approach
+from advance_lib.experiments.cells import short_name
+from advance_lib.figures.inside import activation_grid
 from advance_lib.figures.interactive import interactive
 from advance_lib.figures.page import image_file, losses_as_html, sound_file
 
@@ -33,7 +34,7 @@ def map_viewer(
     """
     data = {
         "side": photographs.shape[1],
-        "approaches": [{"name": approach(cell), "shown": losses_as_html(approach(cell))} for cell in looks],
+        "approaches": [{"name": short_name(cell), "shown": losses_as_html(short_name(cell))} for cell in looks],
         "pairs": [
             {
                 "id": pair.id,

@@ -13,6 +13,7 @@ from advance_lib.analysis.events import (
     distances,
     divergence,
     divergence_from_scenes,
+    e1_of_mixtures,
     embedded,
     event_distribution,
     event_responses,
@@ -75,6 +76,15 @@ def test_the_mean_response_is_the_best_constant():
     best = divergence(logit(sigmoid(TEACHER).mean(axis=0)), TEACHER).mean()
     others = [divergence(logit(sigmoid(TEACHER).mean(axis=0)) + shift, TEACHER).mean() for shift in (-0.3, 0.3)]
     assert best < min(others)
+
+
+def test_e1_of_mixtures_is_the_objective():
+    posteriors, mixtures = GENERATOR.random((3, 7)), GENERATOR.dirichlet(np.ones(3), 5)
+    found = e1_of_mixtures(mixtures, TEACHER, posteriors)
+    for clip, teacher in enumerate(torch.from_numpy(TEACHER)):
+        for answer, p in enumerate(torch.from_numpy(mixtures)):
+            wanted = objectives.e1(p.log()[None], teacher[None], torch.from_numpy(posteriors))
+            assert found[clip, answer] == pytest.approx(float(wanted), rel=1e-9)
 
 
 def test_divergence_from_scenes_is_e1_of_a_sure_recogniser():

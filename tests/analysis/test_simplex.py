@@ -1,8 +1,8 @@
 import numpy as np
-import pytest
 import torch
 
-from advance_lib.analysis.simplex import STEPS, descent, e1_over, simplex, telling_clips, telling_scenes, true_at_least
+from advance_lib.analysis.events import e1_of_mixtures
+from advance_lib.analysis.simplex import STEPS, descent, simplex, telling_clips, telling_scenes, true_at_least
 from advance_lib.transfer import objectives
 
 GENERATOR = np.random.default_rng(0)
@@ -20,15 +20,6 @@ def test_every_share_stands_once_on_the_grid():
     points = simplex(4)
     assert len(points) == len(np.unique(points, axis=0)) == 15
     assert np.allclose(points.sum(axis=1), 1) and points.min() == 0
-
-
-def test_e1_over_points_is_the_objective():
-    points = simplex(3)
-    found = e1_over(points, torch.from_numpy(TEACHER).sigmoid().numpy(), POSTERIORS)
-    for clip, teacher in enumerate(torch.from_numpy(TEACHER)):
-        for at, p in enumerate(torch.from_numpy(points)):
-            wanted = objectives.e1(p.log()[None], teacher[None], torch.from_numpy(POSTERIORS))
-            assert found[clip, at] == pytest.approx(float(wanted), rel=1e-9)
 
 
 def test_where_l_e1_is_least_by_hand():
@@ -56,7 +47,7 @@ def test_descent_leads_to_the_least():
     teacher, posteriors = torch.from_numpy(TEACHER[1:2]), torch.from_numpy(POSTERIORS)
     path = descent(lambda scenes: objectives.e1(scenes, teacher, posteriors), np.full(3, 1 / 3), rate=0.5, steps=3000)
     points = simplex(STEPS)
-    least = e1_over(points, teacher.sigmoid().numpy(), POSTERIORS)[0]
-    along = e1_over(path, teacher.sigmoid().numpy(), POSTERIORS)[0]
+    least = e1_of_mixtures(points, teacher.numpy(), POSTERIORS)[0]
+    along = e1_of_mixtures(path, teacher.numpy(), POSTERIORS)[0]
     assert path.shape == (3001, 3) and np.allclose(path.sum(axis=1), 1) and np.allclose(path[0], 1 / 3)
     assert (np.diff(along) <= 1e-12).all() and along[-1] <= least.min() + 0.01

@@ -1,7 +1,7 @@
 import pytest
 
 from advance_lib.cache import UserError
-from advance_lib.experiments.cells import CELLS, PAPER_SCORES, TABLES, Cell, cells_of
+from advance_lib.experiments.cells import CELLS, PAPER_SCORES, TABLES, Cell, cells_of, short_name
 
 
 def test_the_paper_has_twenty_cells():
@@ -25,11 +25,13 @@ def test_a_name_says_all_and_comes_back(name):
         ("image+sound/only E1", "Image + sound", "L_E1", "L_E1"),
         ("image/Ls", "Image", "L_s", "image"),
         ("sound/Ls†", "Sound", "L_s †", "sound"),
+        ("image+sound/only dropout", "Image + sound", "L_dropout", "dropout"),
     ],
 )
 def test_how_it_is_called_on_a_page(name, inputs, heading, short):
     cell = Cell.named(name)
     assert (cell.inputs, cell.heading, cell.short) == (inputs, heading, short)
+    assert (short_name(name), short_name("late fusion")) == (short, "late fusion")
 
 
 @pytest.mark.parametrize(

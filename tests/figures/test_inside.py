@@ -20,10 +20,6 @@ def pairs(tiny):
     return read_catalogue(tiny).groupby("scene").head(2)
 
 
-def test_short_names():
-    assert [inside.approach(cell) for cell in CELLS] == ["image", "image + sound", "L_SQ|Na"]
-
-
 def test_the_grid_has_a_map_of_every_approach_with_its_probability(pairs):
     photographs = np.full((len(pairs), 16, 16, 3), 90, np.uint8)
     maps = {cell: np.random.default_rng(0).random((len(pairs), 16, 16)) for cell in CELLS}

@@ -8,8 +8,9 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 
+from advance_lib.analysis.events import divergence_from_scenes
 from advance_lib.analysis.one_event import at_temperature
-from advance_lib.analysis.simplex import STEPS, descent, e1_over, simplex
+from advance_lib.analysis.simplex import STEPS, descent, simplex
 from advance_lib.data.catalogue import read_catalogue
 from advance_lib.experiments.cells import ALPHA
 from advance_lib.figures import losses
@@ -163,8 +164,8 @@ def test_the_point_follows_keys_buttons_and_the_mouse(shown, known, clips):
     true = THREE.index(SCENES.index(clips["scene"].iloc[0]))
     assert probabilities(shown, "point").argmax() == true
     shown.get_by_role("button", name="To the minimum").click()
-    y = sigmoid(known.pre_activations[[clips.index[0]]])
-    assert value(shown, "triangle", "e1 point") < e1_over(np.eye(3), y, known.posteriors[list(THREE)]).min() + 0.05
+    at_corners = divergence_from_scenes(known.pre_activations[[clips.index[0]]], known.posteriors[list(THREE)])
+    assert value(shown, "triangle", "e1 point") < at_corners.min() + 0.05
     drawing, at = shown.locator("[data-figure=triangle] svg").first.bounding_box(), point.bounding_box()
     shown.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
     shown.mouse.down()
