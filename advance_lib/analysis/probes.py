@@ -8,8 +8,8 @@ Chapter: After the paper.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from advance_lib.models.audiovisual import AudiovisualNet
     from advance_lib.training.inputs import Batch
+
+T, Answer = TypeVar("T"), TypeVar("Answer")
 
 # Not cells: N_v(0) beside N_a(0); and N_v of the run that only sees beside N_a of the run that only hears.
 UNTRAINED, APART = "before training", "trained apart"
@@ -113,6 +115,12 @@ def of_approaches(runs: Sequence[Run], tested: Sequence[str]) -> dict[str, dict[
     return found | of_cell
 
 
+def once_each(seeds: Mapping[int, T], ask: Callable[[T], Answer]) -> dict[int, Answer]:
+    """Return what is asked of each seed's own; once where seeds share it, as they do before training."""
+    answers = {id(one): ask(one) for one in {id(one): one for one in seeds.values()}.values()}
+    return {seed: answers[id(one)] for seed, one in seeds.items()}
+
+
 def probed(
     found: Mapping[str, Mapping[int, Represented]], shared: Prepared, tested: Sequence[str]
 ) -> dict[tuple[str, str], list[dict]]:
@@ -131,11 +139,8 @@ def probed(
     named = {}
     for approach, seeds in found.items():
         for part in PARTS:
-            if approach == UNTRAINED:  # the same for every seed
-                once, _ = probe(next(iter(seeds.values())).part(part), targets, rows)
-                named[approach, part] = [once] * len(seeds)
-            else:
-                named[approach, part] = [probe(seeds[seed].part(part), targets, rows)[0] for seed in sorted(seeds)]
+            of_seeds = once_each(seeds, lambda one, part=part: probe(one.part(part), targets, rows)[0])
+            named[approach, part] = [of_seeds[seed] for seed in sorted(seeds)]
     return named
 
 

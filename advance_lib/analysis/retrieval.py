@@ -16,7 +16,7 @@ import pandas as pd
 
 from advance_lib.analysis.claims import BOTH, compare_means
 from advance_lib.analysis.events import e1_of_mixtures
-from advance_lib.analysis.probes import UNTRAINED, Represented
+from advance_lib.analysis.probes import UNTRAINED, Represented, once_each
 from advance_lib.analysis.statistics import draw_locations, estimates, holm
 from advance_lib.experiments.prepared import Prepared
 
@@ -131,11 +131,8 @@ def event_similarities(found: Mapping[str, Mapping[int, Represented]], shared: P
 
 def map_similarities(found: Mapping[str, Mapping[int, Represented]], shared: Prepared, split: str) -> Similarities:
     """Return `by_map` of every approach on the pairs of a split; the arguments are those of `event_similarities`."""
-    rows, similarities = shared.data.rows(), {}
-    for approach, seeds in found.items():
-        networks = {id(one): by_map(one, rows, split) for one in {id(one): one for one in seeds.values()}.values()}
-        similarities[approach] = {seed: networks[id(one)] for seed, one in seeds.items()}
-    return similarities
+    rows = shared.data.rows()
+    return {approach: once_each(seeds, lambda one: by_map(one, rows, split)) for approach, seeds in found.items()}
 
 
 WAYS = {"events": event_similarities, "map": map_similarities}
@@ -164,12 +161,15 @@ def retrievals(similarities: Similarities, shared: Prepared, split: str, resampl
     for what, relevant in wanted.items():  # symmetric, so it serves both directions
         means, compared = {}, []
         for direction in DIRECTIONS:
+
+            def ask(one: np.ndarray, relevant: np.ndarray = relevant, direction: str = direction) -> pd.DataFrame:
+                return retrieved(one if direction == DIRECTIONS[0] else one.T, relevant)
+
             queries = []
             for approach, seeds in (similarities | known).items():
-                matrices = {id(one): one if direction == DIRECTIONS[0] else one.T for one in seeds.values()}
-                each = {key: retrieved(matrix, relevant) for key, matrix in matrices.items()}
+                each = once_each(seeds, ask)
                 about = {"cell": approach, "location": locations, "sample": range(len(here))}
-                queries += [each[id(one)].assign(seed=seed, **about) for seed, one in seeds.items()]
+                queries += [of_seed.assign(seed=seed, **about) for seed, of_seed in each.items()]
             table = pd.concat(queries, ignore_index=True)
             runs = table.groupby(["cell", "seed"], sort=False)
             scores = runs[[*RECALLS, "ndcg@10"]].mean().assign(**{"median rank": runs["rank"].median()})
@@ -228,11 +228,9 @@ def alikeness(
     mixed = np.random.default_rng(0).permutation(len(here))
     resampled, shuffled = {}, {}
     for approach, seeds in found.items():
-        networks = {id(one): one for one in seeds.values()}  # before training there is one for all seeds
-        parts = {key: (one.seen[here], one.heard[here]) for key, one in networks.items()}
-        drawn = {key: [cka(x, y, weights) for weights in draws] for key, (x, y) in parts.items()}
-        resampled[approach] = np.array([drawn[id(seeds[seed])] for seed in sorted(seeds)])
-        shuffled[approach] = np.mean([cka(x, y[mixed]) for x, y in parts.values()])
+        drawn = once_each(seeds, lambda one: [cka(one.seen[here], one.heard[here], weights) for weights in draws])
+        resampled[approach] = np.array([drawn[seed] for seed in sorted(seeds)])
+        shuffled[approach] = np.mean([cka(one.seen[here], one.heard[here][mixed]) for one in seeds.values()])
     own = estimates(list(resampled.values()), len(names))
     versus = estimates([one - resampled[BASE] for one in resampled.values()], len(names))
     rows = [
