@@ -212,10 +212,11 @@ class Prepared:
         """The settings as a chapter shows them: all that differs from the defaults is named."""
         data, settings = self.data, self.settings
         badge = " <mark title='It says nothing about ADVANCE.'>rendered data</mark>" * (settings.dataset == "miniature")
+        exam = f", and an exam of {len(data.exam):,}" if len(data.exam) else ""
         rows = {
             "profile": settings.profile,
             "dataset": f"{data.title}: {len(data.catalogue):,} pairs at "
-            f"{data.catalogue['location'].nunique():,} locations{badge}",
+            f"{data.catalogue['location'].nunique():,} locations{exam}{badge}",
             "training seeds": ", ".join(map(str, settings.seeds)),
             "device": environment(settings.device)["device"],
         }

@@ -38,8 +38,7 @@ const kit = (() => {
   const choice = ({ label, options, value }, changed) => {
     const select = element('select', { change: () => changed(select.value) },
       ...options.map(([key, text]) => element('option', { value: key, selected: key === value }, text)));
-    const set = key => { select.value = key; changed(key); };
-    return { element: element('label', { class: 'choice' }, element('span', {}, label), select), select, set };
+    return { element: element('label', { class: 'choice' }, element('span', {}, label), select), select };
   };
 
   // One of several, as radio buttons: `options` are [value, what stands beside the button] pairs, HTML or an element.
@@ -54,8 +53,7 @@ const kit = (() => {
     });
     const group = element('fieldset', { class: 'tabs' }, element('legend', {}, label),
       ...inputs.map((input, index) => element('label', {}, input, texts[index])));
-    const set = key => { inputs[options.findIndex(([one]) => one === key)].checked = true; changed(key); };
-    return { element: group, inputs, set };
+    return { element: group, inputs };
   };
 
   // A bar on a track, from one share of its width to another; where several lie on a track, the n-th of `lanes`.
