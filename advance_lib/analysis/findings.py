@@ -192,7 +192,7 @@ def without_labels() -> str:
         kept, data = _kept("tables", source)
         row = _largest(kept["looked_up"])
         amount, ends = _beside(_claims(kept)["chance", f"{BOTH}only E1"])
-        other = "that" if learned else "always naming the most frequent scene"
+        other = "that guess" if learned else "always naming the most frequent scene"
         learned.append(f"{row['f_other']:.1f} on {data}, {amount} {other} {ends}")
         looked_up.append(f"{row['f_base']:.1f}")
     return (
