@@ -17,6 +17,7 @@ ALPHA, BETA = 0.1, 0.001
 SENSES = ("sound", "image", "image+sound")
 # Written out: tables and claims are made of these, and an approach of one's own makes no claim of the paper.
 PAPER_TRANSFERS = ("SQ|Na", "KL|Na", "SQ|Nv+a", "KL|Nv+a", "E")
+WITHOUT_EVENTS = ("unimodal", "dropout")  # ours, see `remedies`
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,10 @@ class Cell:
 
     @property
     def short(self) -> str:
-        """A short name among cells that see: the senses for L_s alone, else the transfer, such as ``L_SQ|Na``.
-
-        Only the paper's losses are called L.
-        """
+        """A short name among cells that see: the senses for L_s alone, else the transfer, such as ``L_SQ|Na``."""
         if self.transfer is None:
             return self.senses.replace("+", " + ")
-        return self.heading.removeprefix("+ ") if self.transfer in (*PAPER_TRANSFERS, "E1") else self.transfer
+        return self.transfer if self.transfer in WITHOUT_EVENTS else self.heading.removeprefix("+ ")
 
 
 def short_name(approach: str) -> str:

@@ -40,7 +40,7 @@ LOSS_COLOURS = {
     "E1": "#e5737c",
 }
 # As approaches are called in texts.
-LOSS = re.compile(r"(?<![A-Za-z0-9_])L_((?:SQ|KL)\|N|E[12]?|s)(?:(?<=N)(a|v\+a))?(?![\w|])")
+LOSS = re.compile(r"(?<![A-Za-z0-9_])L_([A-Z]+\|N|E[12]?|s)(?:(?<=N)(a|v\+a))?(?![\w|])")
 # The names of a table's columns after blanks, and below them those of its index before blanks, as pandas writes them.
 TWO_HEADINGS = re.compile(
     r"<tr[^>]*>\s*((?:<th></th>\s*)+)((?:<th(?: [^>]*)?>[^<]+</th>\s*)*)</tr>\s*"

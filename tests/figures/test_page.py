@@ -114,6 +114,7 @@ def test_the_style_is_seaborns():
         ("+ L_SQ|Na", "+ <i>L</i><sub>SQ|N<sub>a</sub></sub>", "+ $L_{SQ|Na}$"),
         ("βL_E2, L_s", "β<i>L</i><sub>E2</sub>, <i>L</i><sub>s</sub>", "β$L_{E2}$, $L_{s}$"),
         ("L_KL|Nv+a", "<i>L</i><sub>KL|N<sub>v+a</sub></sub>", "$L_{KL|Nv{+}a}$"),
+        ("L_TOP|Na", "<i>L</i><sub>TOP|N<sub>a</sub></sub>", "$L_{TOP|Na}$"),  # a reader's own
         ('<a title="L_E">L_sum, XL_E</a>', '<a title="L_E">L_sum, XL_E</a>', None),  # no loss, and no text
         ("$L_s$ of L_E", None, "$L_s$ of L_E"),  # formulas already
     ],
