@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image as Picture
-from PIL import ImageOps
+from PIL import ImageDraw, ImageFont, ImageOps
 
 from advance_lib.data.features import log_mel
 from advance_lib.data.media import read_clip
@@ -28,6 +28,8 @@ from advance_lib.miniature.sounds import synthesise
 
 if TYPE_CHECKING:
     from advance_lib.training.inputs import Inputs
+
+LINE = 18  # pixels of a name on a sheet
 
 
 def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
@@ -48,14 +50,28 @@ def gallery(pairs: pd.DataFrame, side: int = 190) -> HTML:
     return HTML(f'<div class="pairs">{"".join(cards)}</div>')
 
 
-def contact_sheet(paths: Sequence[Path | str], columns: int = 6, side: int = 128) -> Picture.Image:
-    """Return photographs side by side on one sheet."""
+def contact_sheet(
+    paths: Sequence[Path | str], columns: int = 6, side: int = 128, names: Sequence[str] = ()
+) -> Picture.Image:
+    """Return photographs side by side on one sheet.
+
+    Args:
+        paths: of the photographs.
+        columns: photographs in a row.
+        side: of each in pixels.
+        names: one for each photograph, written below it, or none at all.
+    """
+    step, below = side + 4, LINE if names else 0
     rows = -(-len(paths) // columns)
-    sheet = Picture.new("RGB", (columns * (side + 4) - 4, rows * (side + 4) - 4), "white")
+    sheet = Picture.new("RGB", (columns * step - 4, rows * (step + below) - 4), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(LINE * 0.75)
     for index, path in enumerate(paths):
         with Picture.open(path) as picture:
             tile = ImageOps.fit(picture.convert("RGB"), (side, side))
-        sheet.paste(tile, ((index % columns) * (side + 4), (index // columns) * (side + 4)))
+        left, top = index % columns * step, index // columns * (step + below)
+        sheet.paste(tile, (left, top))
+        if names:
+            pen.text((left + side / 2, top + side + LINE - 5), names[index], "black", font, "ms")  # by its baseline
     return sheet
 
 

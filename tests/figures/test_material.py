@@ -1,6 +1,7 @@
 import re
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,7 +25,11 @@ def test_a_gallery_names_every_picture(pairs, build):
 
 
 def test_a_contact_sheet_has_its_pictures_side_by_side(pairs):
-    assert material.contact_sheet(list(pairs["image"].head(5)), columns=2, side=20).size == (44, 68)
+    paths = list(pairs["image"].head(5))
+    assert material.contact_sheet(paths, columns=2, side=20).size == (44, 68)
+    sheet = np.asarray(material.contact_sheet(paths, columns=2, side=60, names=["", "a name", *["other"] * 3]))
+    below = sheet[60:78] < 128  # what is dark below the first two
+    assert not below[:, :60].any() and below[:, 64:].any()
 
 
 def test_the_histogram_shows_every_scene_with_its_count():
