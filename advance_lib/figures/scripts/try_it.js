@@ -215,7 +215,6 @@ const figure = (box, data) => {
   say('The example, as PyTorch recognised it when the book was built.');
   if (location.protocol === 'file:') {
     box.querySelectorAll('button, input').forEach(control => { control.disabled = true; });
-    say('A page opened from a disk cannot load the network: run make try, make book and make serve, and open the address. '
-      + status.textContent);
+    say(`A page opened from a disk cannot load the network: make serve gives it an address. ${status.textContent}`);
   }
 };
