@@ -9,7 +9,7 @@ Chapter: After the paper.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from advance_lib.models.audiovisual import AudiovisualNet
     from advance_lib.training.inputs import Batch
-
-T, Answer = TypeVar("T"), TypeVar("Answer")
 
 # Not cells: N_v(0) beside N_a(0); and N_v of the run that only sees beside N_a of the run that only hears.
 UNTRAINED, APART = "before training", "trained apart"
@@ -115,7 +113,7 @@ def of_approaches(runs: Sequence[Run], tested: Sequence[str]) -> dict[str, dict[
     return found | of_cell
 
 
-def once_each(seeds: Mapping[int, T], ask: Callable[[T], Answer]) -> dict[int, Answer]:
+def once_each(seeds: Mapping[int, Any], ask: Callable[[Any], Any]) -> dict[int, Any]:
     """Return what is asked of each seed's own; once where seeds share it, as they do before training."""
     answers = {id(one): ask(one) for one in {id(one): one for one in seeds.values()}.values()}
     return {seed: answers[id(one)] for seed, one in seeds.items()}
