@@ -52,7 +52,6 @@ def opened(page, serve, network, pair, tmp_path, monkeypatch):
         pytest.skip("ONNX Runtime Web was not fetched (make try)")
     (tmp_path / "book").mkdir()
     monkeypatch.setenv("ADVANCE_BUILD", str(tmp_path / "_build"))
-    monkeypatch.setattr(try_it, "PACKAGE", tmp_path / "advance_lib")
     figure = book.show(try_it.try_it(network, ABOUT, *pair, "lake"), "try-it", "Caption").data
     head = '<!DOCTYPE html><html lang="en"><title>Try it</title><link rel="stylesheet" href="interactive.css">'
     (tmp_path / "book" / "try_it.html").write_text(f"{head}<main><h1>Try it</h1>{figure}</main>", encoding="utf-8")
