@@ -8,7 +8,8 @@ Chapter: Real photographs, real recordings.
 import json
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,17 +70,24 @@ def _in_thousandths(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions.assign(**dict(zip(columns, whole.T, strict=True)))
 
 
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Say which file it was that could not be read, and what to do with it."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
+        raise UserError(f"{file}: not the answers of a run ({error}); remove it, or fetch it again") from None
+
+
 def about(file: Path) -> dict[str, dict]:
     """Return what a file that `keep` wrote says of its run: ``config`` and ``metrics``.
 
     Raises:
         UserError: the file is damaged or something else.
     """
-    try:
+    with _reading(file):
         said = pq.read_metadata(file).metadata
         return {name: json.loads(zlib.decompress(b64decode(said[name.encode()]))) for name in ABOUT}
-    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise UserError(f"{file}: not the answers of a run ({error}); remove it, or fetch it again") from None
 
 
 def restore(folder: Path) -> int:
@@ -99,7 +107,8 @@ def restore(folder: Path) -> int:
         def unpack(partial: Path, file: Path = file) -> None:
             for name, content in about(file).items():
                 write_json(partial / f"{name}.json", content)
-            predictions = pq.read_table(file).to_pandas()
+            with _reading(file):
+                predictions = pq.read_table(file).to_pandas()
             columns = list(predictions.filter(like="p("))
             predictions[columns] = (predictions[columns] / PARTS).astype(np.float32)
             predictions.to_parquet(partial / "predictions.parquet")

@@ -69,6 +69,20 @@ def test_a_damaged_file_is_named(tmp_path, build):
     assert not (build / "runs/0123456789abcdef").exists()
 
 
+def test_a_file_that_is_damaged_in_the_middle_is_named(request_of, tmp_path, build):
+    run = finished([request_of])[0]
+    keep([run], tmp_path)
+    (file,) = tmp_path.glob("*.parquet")
+    content = bytearray(file.read_bytes())
+    content[4:200] = bytes(196)  # its end, which says what it is, stays whole
+    file.write_bytes(content)
+    shutil.rmtree(build / "runs")
+    assert about(file)["config"]["scenes"]
+    with pytest.raises(UserError, match=rf"{file.name}: not the answers of a run"):
+        restore(tmp_path)
+    assert not (build / "runs" / file.stem).exists()
+
+
 def test_the_command_goes_on_from_kept_answers(tiny, quick, build, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "answers"
     asked = ["train", "--dataset", str(tiny), "--profile", quick, "--device", "cpu", "--answers", str(folder)]
